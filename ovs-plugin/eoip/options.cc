@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Parses the options of a type=eoip interface.
+//
+// kRows is the one table: a row holds what a user may write, the default, and
+// the function that puts a value into Config.  Defaults go through the same
+// functions as values.  What concerns two options at once is in the cross
+// checks below it.
+
+#include "eoip/options.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <system_error>
+
+#include <linux/eoip.h>
+
+namespace eoip {
+namespace {
+
+// What is wrong with a value, to be read after "name=value "; empty if nothing
+// is.
+using Fault = std::string_view;
+
+constexpr Fault kNone = "";
+constexpr Fault kNotANumber = "is not a number";
+constexpr Fault kOutOfRange = "is out of range";
+constexpr Fault kNotUnicast = "is not a unicast address";
+constexpr Fault kBadAddress = "is not an IPv4 address";
+constexpr Fault kBadHostName = "is neither an address nor a host name";
+constexpr Fault kIpv6 =
+    "is IPv6, but type=eoip has IPv4 endpoints only in this version";
+
+constexpr std::uint8_t kDefaultTtl = 64;  // What OVS sends for ttl=0.
+constexpr std::uint32_t kTosMask = 0xfc;  // Without the two bits of ECN.
+constexpr std::size_t kHostNameMax = 253;
+constexpr std::size_t kLabelMax = 63;
+
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kHexDigits = "0123456789abcdefABCDEF";
+
+[[nodiscard]] bool consists_of(std::string_view text, std::string_view chars)
+{
+    return text.find_first_not_of(chars) == std::string_view::npos;
+}
+
+[[nodiscard]] bool has_hex_prefix(std::string_view text)
+{
+    return text.starts_with("0x") || text.starts_with("0X");
+}
+
+// Numbers, in the notations of strtoull() with base 0, but without signs,
+// blanks and trailing junk.
+
+struct Number {
+    std::uint32_t value = 0;
+    Fault fault = kNone;
+};
+
+[[nodiscard]] Number parse_number(std::string_view text, std::uint32_t max)
+{
+    int base = 10;
+    if (has_hex_prefix(text)) {
+        base = 16;
+        text.remove_prefix(2);
+    } else if (text.size() > 1 && text.front() == '0') {
+        base = 8;
+    }
+
+    Number number;
+    const char *end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, number.value, base);
+    if (error == std::errc::invalid_argument || stop != end) {
+        number.fault = kNotANumber;
+    } else if (error != std::errc{} || number.value > max) {
+        number.fault = kOutOfRange;
+    }
+    return number;
+}
+
+[[nodiscard]] Fault parse_key(std::string_view value, Key &key)
+{
+    if (value == "flow") {
+        key = {.flow = true};
+        return kNone;
+    }
+    const Number number = parse_number(value, EOIP_KEY_MAX);
+    if (number.fault.empty()) {
+        key = {.value = static_cast<std::uint16_t>(number.value)};
+    }
+    return number.fault;
+}
+
+[[nodiscard]] Fault parse_both_keys(std::string_view value, Config &config)
+{
+    const Fault fault = parse_key(value, config.in_key);
+    config.out_key = config.in_key;
+    return fault;
+}
+
+[[nodiscard]] Fault parse_in_key(std::string_view value, Config &config)
+{
+    return parse_key(value, config.in_key);
+}
+
+[[nodiscard]] Fault parse_out_key(std::string_view value, Config &config)
+{
+    return parse_key(value, config.out_key);
+}
+
+[[nodiscard]] Fault parse_ttl(std::string_view value, Config &config)
+{
+    if (value == "inherit") {
+        config.ttl.reset();
+        return kNone;
+    }
+    const Number number = parse_number(value, 255);
+    if (number.fault.empty()) {
+        config.ttl = number.value ? static_cast<std::uint8_t>(number.value)
+                                  : kDefaultTtl;
+    }
+    return number.fault;
+}
+
+[[nodiscard]] Fault parse_tos(std::string_view value, Config &config)
+{
+    if (value == "inherit") {
+        config.tos.reset();
+        return kNone;
+    }
+    const Number number = parse_number(value, kTosMask);
+    if (!number.fault.empty()) {
+        return number.fault;
+    }
+    if (number.value & ~kTosMask) {
+        return "sets bits of ECN";
+    }
+    config.tos = static_cast<std::uint8_t>(number.value);
+    return kNone;
+}
+
+[[nodiscard]] Fault parse_df_default(std::string_view value, Config &config)
+{
+    if (value != "true" && value != "false") {
+        return "is not a truth value";
+    }
+    config.dont_fragment = value == "true";
+    return kNone;
+}
+
+[[nodiscard]] Fault parse_mark(std::string_view value, Config &config)
+{
+    const Number number = parse_number(value, UINT32_MAX);
+    if (number.fault.empty()) {
+        config.egress_pkt_mark = number.value;
+    }
+    return number.fault;
+}
+
+// Endpoints.
+
+[[nodiscard]] std::optional<std::uint32_t> parse_octet(std::string_view text)
+{
+    // "010" is 8 to some resolvers and 10 to others.
+    if (text.size() > 3 || !consists_of(text, kDigits)
+        || (text.size() > 1 && text.front() == '0')) {
+        return std::nullopt;
+    }
+    std::uint32_t octet = 0;
+    const char *end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, octet);
+    if (error != std::errc{} || stop != end || octet > 255) {
+        return std::nullopt;
+    }
+    return octet;
+}
+
+// Takes the text before the first dot, and the dot, away from 'rest'.
+[[nodiscard]] std::string_view next_label(std::string_view &rest)
+{
+    const std::size_t dot = std::min(rest.find('.'), rest.size());
+    const std::string_view label = rest.substr(0, dot);
+    rest.remove_prefix(std::min(dot + 1, rest.size()));
+    return label;
+}
+
+[[nodiscard]] std::optional<std::uint32_t> parse_ipv4(std::string_view text)
+{
+    if (std::count(text.begin(), text.end(), '.') != 3) {
+        return std::nullopt;
+    }
+    std::uint32_t ipv4 = 0;
+    for (int i = 0; i < 4; i++) {
+        const auto octet = parse_octet(next_label(text));
+        if (!octet) {
+            return std::nullopt;
+        }
+        ipv4 = ipv4 << 8 | *octet;
+    }
+    return ipv4;
+}
+
+[[nodiscard]] bool is_unicast(std::uint32_t ipv4)
+{
+    return ipv4 != 0 && ipv4 != UINT32_MAX && ipv4 >> 28 != 0xe;
+}
+
+[[nodiscard]] bool looks_like_ipv6(std::string_view text)
+{
+    const std::string_view address = text.substr(0, text.find('%'));
+    return std::count(address.begin(), address.end(), ':') >= 2
+           && consists_of(address, "0123456789abcdefABCDEF:.");
+}
+
+[[nodiscard]] bool looks_like_ipv4(std::string_view text)
+{
+    return consists_of(text, "0123456789.");
+}
+
+[[nodiscard]] bool is_label(std::string_view label)
+{
+    auto is_allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+               || (c >= '0' && c <= '9') || c == '-';
+    };
+    return !label.empty() && label.size() <= kLabelMax && label.front() != '-'
+           && label.back() != '-'
+           && std::all_of(label.begin(), label.end(), is_allowed);
+}
+
+[[nodiscard]] bool is_number(std::string_view label)
+{
+    return consists_of(label, kDigits)
+           || (has_hex_prefix(label)
+               && consists_of(label.substr(2), kHexDigits));
+}
+
+// The syntax of RFC 1123.  A name that ends in a number is none: resolvers
+// read "10.1" and "0x7f.1" as addresses, and only dotted quads shall be.
+[[nodiscard]] bool is_host_name(std::string_view text)
+{
+    if (text.empty() || text.size() > kHostNameMax || text.back() == '.') {
+        return false;
+    }
+    std::string_view label;
+    while (!text.empty()) {
+        label = next_label(text);
+        if (!is_label(label)) {
+            return false;
+        }
+    }
+    return !is_number(label);
+}
+
+[[nodiscard]] Fault parse_endpoint(std::string_view value, Endpoint &endpoint)
+{
+    if (value == "flow") {
+        endpoint = {Endpoint::Kind::flow, 0, {}};
+        return kNone;
+    }
+    if (const auto ipv4 = parse_ipv4(value)) {
+        if (!is_unicast(*ipv4)) {
+            return kNotUnicast;
+        }
+        endpoint = {Endpoint::Kind::address, *ipv4, {}};
+        return kNone;
+    }
+    if (looks_like_ipv6(value)) {
+        return kIpv6;
+    }
+    if (looks_like_ipv4(value)) {
+        return kBadAddress;
+    }
+    if (!is_host_name(value)) {
+        return kBadHostName;
+    }
+    endpoint = {Endpoint::Kind::host_name, 0, std::string(value)};
+    return kNone;
+}
+
+[[nodiscard]] Fault parse_remote_ip(std::string_view value, Config &config)
+{
+    return parse_endpoint(value, config.remote);
+}
+
+[[nodiscard]] Fault parse_local_ip(std::string_view value, Config &config)
+{
+    return parse_endpoint(value, config.local);
+}
+
+// The table.
+
+struct Row {
+    OptionInfo info;
+    Fault (*parse)(std::string_view value, Config &config);
+};
+
+// Parsed in this order: 'key' stands before the two that override it.
+constexpr Row kRows[] = {
+    {{"remote_ip", "an IPv4 unicast address, a host name or \"flow\"", "flow",
+      "The other end of the tunnel; \"flow\" takes it from each flow."},
+     parse_remote_ip},
+    {{"local_ip", "an IPv4 unicast address, a host name or \"flow\"", "",
+      "This end of the tunnel; any address of the host if left out."},
+     parse_local_ip},
+    {{"key", "0 to 65535, or \"flow\"", "0",
+      "The tunnel id in both directions, equal on both ends."},
+     parse_both_keys},
+    {{"in_key", "0 to 65535, or \"flow\"", "",
+      "The tunnel id of received packets; what \"key\" says if left out."},
+     parse_in_key},
+    {{"out_key", "0 to 65535, or \"flow\"", "",
+      "The tunnel id of sent packets; what \"key\" says if left out."},
+     parse_out_key},
+    {{"ttl", "0 to 255, or \"inherit\"", "64",
+      "The TTL of the outer packet; 0 means the default, \"inherit\" copies "
+      "that of the inner packet."},
+     parse_ttl},
+    {{"tos", "0 to 252 in steps of 4, or \"inherit\"", "0",
+      "The TOS byte of the outer packet, without ECN; \"inherit\" copies that "
+      "of the inner packet."},
+     parse_tos},
+    {{"df_default", "\"true\" or \"false\"", "false",
+      "Whether the outer packet has the don't-fragment bit; RouterOS sends "
+      "without."},
+     parse_df_default},
+    {{"egress_pkt_mark", "0 to 4294967295", "",
+      "The mark of the outer packet, for the routing rules of the host."},
+     parse_mark},
+};
+
+constexpr std::size_t kOptions = std::size(kRows);
+
+constexpr auto kInfos = [] {
+    std::array<OptionInfo, kOptions> infos;
+    for (std::size_t i = 0; i < kOptions; i++) {
+        infos[i] = kRows[i].info;
+    }
+    return infos;
+}();
+
+[[nodiscard]] bool is_known(std::string_view name)
+{
+    return std::any_of(
+        kInfos.begin(), kInfos.end(),
+        [name](const OptionInfo &info) { return info.name == name; });
+}
+
+// Sentences.
+
+// 'text' fit for a log: at most kShownMax characters and an ellipsis, all of
+// them printable ASCII.
+[[nodiscard]] std::string show(std::string_view text)
+{
+    constexpr std::size_t kShownMax = 64;
+    constexpr char kHex[] = "0123456789abcdef";
+
+    std::string shown;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = byte >= ' ' && byte <= '~' && byte != '\\';
+        if (shown.size() + (plain ? 1 : 4) > kShownMax) {
+            return shown + "...";
+        }
+        if (plain) {
+            shown += c;
+        } else {
+            shown += {'\\', 'x', kHex[byte >> 4], kHex[byte & 0xf]};
+        }
+    }
+    return shown;
+}
+
+[[nodiscard]] std::string show(const Option &option)
+{
+    return show(option.name) + "=" + show(option.value);
+}
+
+[[nodiscard]] std::string sentence(const Option &option, Fault fault,
+                                   const OptionInfo &info)
+{
+    std::string text = show(option) + " ";
+    return text.append(fault).append(": allowed are ").append(info.allowed);
+}
+
+[[nodiscard]] std::string unknown_sentence(const Option &option)
+{
+    std::string text = "unknown option " + show(option) + ": ";
+    const std::string_view meant = nearest_option(option.name);
+    if (!meant.empty()) {
+        return text.append("did you mean ").append(meant).append("?");
+    }
+    text += "known are";
+    for (const OptionInfo &info : kInfos) {
+        text.append(&info == kInfos.data() ? " " : ", ").append(info.name);
+    }
+    return text;
+}
+
+// Distance between two names.
+
+// Longer than any option by more than any distance that counts as near.
+constexpr std::size_t kNameMax = 32;
+
+static_assert(std::all_of(kInfos.begin(), kInfos.end(),
+                          [](const OptionInfo &info) {
+                              return 2 * info.name.size() < kNameMax;
+                          }));
+
+[[nodiscard]] char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// How many insertions, deletions, replacements and swaps of neighbours turn
+// 'a' into 'b', capitals aside.  Both are at most kNameMax long.
+[[nodiscard]] std::size_t distance(std::string_view a, std::string_view b)
+{
+    std::size_t d[kNameMax + 1][kNameMax + 1];
+    auto same = [&](std::size_t i, std::size_t j) {
+        return to_lower(a[i - 1]) == to_lower(b[j - 1]);
+    };
+
+    for (std::size_t i = 0; i <= a.size(); i++) {
+        for (std::size_t j = 0; j <= b.size(); j++) {
+            if (i == 0 || j == 0) {
+                d[i][j] = i + j;
+                continue;
+            }
+            d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1,
+                                d[i - 1][j - 1] + !same(i, j)});
+            if (i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j)) {
+                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+            }
+        }
+    }
+    return d[a.size()][b.size()];
+}
+
+// Cross checks.
+
+[[nodiscard]] const Option *find(std::span<const Option> options,
+                                 std::string_view name)
+{
+    const auto found = std::find_if(
+        options.begin(), options.end(),
+        [name](const Option &option) { return option.name == name; });
+    return found == options.end() ? nullptr : &*found;
+}
+
+// Adds what is wrong with the two ends together.  An end whose own value was
+// refused is Kind::any in 'config'.
+void check_endpoints(const Option &remote, const Option &local,
+                     const Config &config, std::vector<std::string> &errors)
+{
+    using Kind = Endpoint::Kind;
+    const Kind remote_kind = config.remote.kind;
+    const Kind local_kind = config.local.kind;
+
+    if (local_kind == Kind::flow && remote_kind != Kind::flow
+        && remote_kind != Kind::any) {
+        errors.push_back("local_ip=flow needs remote_ip=flow, but "
+                         + show(remote));
+    }
+    if (local_kind == Kind::address && config.local == config.remote) {
+        errors.push_back(show(local)
+                         + " equals remote_ip: a tunnel needs two different"
+                           " addresses");
+    }
+    const bool remote_ipv6 = looks_like_ipv6(remote.value);
+    if ((remote_ipv6 && local_kind == Kind::address)
+        || (looks_like_ipv6(local.value) && remote_kind == Kind::address)) {
+        errors.push_back(show(remote) + " and " + show(local)
+                         + " mix address families: both ends need IPv4");
+    }
+}
+
+}  // namespace
+
+std::span<const OptionInfo> option_table()
+{
+    return kInfos;
+}
+
+ParsedOptions parse_options(std::span<const Option> options)
+{
+    ParsedOptions parsed;
+    auto &[config, errors] = parsed;
+
+    for (const auto &[info, parse] : kRows) {
+        const Option *given = find(options, info.name);
+        const Option option =
+            given ? *given : Option{info.name, info.default_value};
+        if (!given && option.value.empty()) {
+            continue;
+        }
+        const Fault fault = option.value.empty() ? Fault("is empty")
+                                                 : parse(option.value, config);
+        if (!fault.empty()) {
+            errors.push_back(sentence(option, fault, info));
+        }
+    }
+    for (const Option &option : options) {
+        if (!is_known(option.name)) {
+            errors.push_back(unknown_sentence(option));
+        } else if (find(options, option.name) != &option) {
+            errors.push_back(show(option) + " is given more than once");
+        }
+    }
+
+    const Option *remote = find(options, "remote_ip");
+    const Option *local = find(options, "local_ip");
+    if (remote && local) {
+        check_endpoints(*remote, *local, config, errors);
+    }
+    return parsed;
+}
+
+std::string_view nearest_option(std::string_view name)
+{
+    std::string_view nearest;
+    std::size_t nearest_distance = SIZE_MAX;
+
+    if (name.size() > kNameMax) {
+        return nearest;
+    }
+    for (const OptionInfo &info : kInfos) {
+        const std::size_t d = distance(name, info.name);
+        // A third of the name may be wrong.
+        if (d <= (info.name.size() + 2) / 3 && d < nearest_distance) {
+            nearest = info.name;
+            nearest_distance = d;
+        }
+    }
+    return nearest;
+}
+
+std::string format_ipv4(std::uint32_t ipv4)
+{
+    std::string text;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        text += std::to_string(ipv4 >> shift & 0xff);
+        if (shift) {
+            text += '.';
+        }
+    }
+    return text;
+}
+
+}  // namespace eoip

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The options of a type=eoip interface: what they may be, and what they mean.
+//
+// One table (option_table) lists every option; the parser, the error texts
+// and the nearest-name hint come from it.  Pure functions: names are not
+// resolved here, nothing is logged, nothing outside the arguments changes.
+
+#ifndef EOIP_OPTIONS_H
+#define EOIP_OPTIONS_H
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eoip {
+
+// A tunnel key as configured: a number, or taken from each flow.
+struct Key {
+    bool flow = false;
+    std::uint16_t value = 0;  // Meaningless if 'flow'.
+
+    bool operator==(const Key &) const = default;
+};
+
+// An end of the tunnel as configured.
+struct Endpoint {
+    enum class Kind { any, flow, address, host_name };
+
+    Kind kind = Kind::any;
+    std::uint32_t ipv4 = 0;      // Host order; only if 'kind' is address.
+    std::string host_name;       // Only if 'kind' is host_name.
+
+    bool operator==(const Endpoint &) const = default;
+};
+
+// Everything that the options column says, with the defaults filled in.
+struct Config {
+    Endpoint remote;                         // Never Kind::any.
+    Endpoint local;
+    Key in_key;
+    Key out_key;
+    std::optional<std::uint8_t> ttl;         // Empty: inherit.
+    std::optional<std::uint8_t> tos;         // Empty: inherit.  ECN bits 0.
+    bool dont_fragment = false;              // Option df_default.
+    std::optional<std::uint32_t> egress_pkt_mark;
+
+    bool operator==(const Config &) const = default;
+};
+
+// One option as it stands in the options column.
+struct Option {
+    std::string_view name;
+    std::string_view value;
+};
+
+// One row of the table.
+struct OptionInfo {
+    std::string_view name;
+    std::string_view allowed;        // Ends the sentence "... allowed are ".
+    std::string_view default_value;  // As a user would write it; may be "".
+    std::string_view help;           // One sentence.
+};
+
+[[nodiscard]] std::span<const OptionInfo> option_table();
+
+struct ParsedOptions {
+    Config config;                    // Meaningless if 'errors' is not empty.
+    std::vector<std::string> errors;  // One sentence for each fault.
+};
+
+// Parses 'options'; every fault is reported, not only the first.  Each error
+// names option, value and allowed range, without the interface's name and
+// without a full stop.
+[[nodiscard]] ParsedOptions parse_options(std::span<const Option> options);
+
+// The option in the table whose name is nearest to 'name', or "" if none is
+// near enough to be what was meant.
+[[nodiscard]] std::string_view nearest_option(std::string_view name);
+
+// Dotted quad of an address in host order.
+[[nodiscard]] std::string format_ipv4(std::uint32_t ipv4);
+
+}  // namespace eoip
+
+#endif  // EOIP_OPTIONS_H

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EoIP over IPv4 on the wire: packet in, frame out, and the reverse.
+//
+// Called once per packet by the switch, so everything here is inline, touches
+// nothing but its arguments, and never allocates.  No OVS, no sockets.  The
+// layout is in <linux/eoip.h>; host order begins behind these functions.
+
+#ifndef EOIP_WIRE_H
+#define EOIP_WIRE_H
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include <linux/eoip.h>
+
+namespace eoip {
+
+using Bytes = std::span<const std::uint8_t>;
+
+inline constexpr std::size_t kIpv4HeaderBytes = 20;
+inline constexpr std::size_t kHeaderBytes = EOIP_HLEN;
+inline constexpr std::size_t kFrameOffset = kIpv4HeaderBytes + kHeaderBytes;
+
+[[nodiscard]] inline std::uint16_t load_be16(const std::uint8_t *p)
+{
+    std::uint16_t value;
+    std::memcpy(&value, p, sizeof value);
+    return std::endian::native == std::endian::big
+               ? value : __builtin_bswap16(value);
+}
+
+[[nodiscard]] inline std::uint16_t load_le16(const std::uint8_t *p)
+{
+    return __builtin_bswap16(load_be16(p));
+}
+
+[[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t *p)
+{
+    return std::uint32_t{load_be16(p)} << 16 | load_be16(p + 2);
+}
+
+inline void store_be16(std::uint8_t *p, std::uint16_t value)
+{
+    if constexpr (std::endian::native != std::endian::big) {
+        value = __builtin_bswap16(value);
+    }
+    std::memcpy(p, &value, sizeof value);
+}
+
+inline void store_le16(std::uint8_t *p, std::uint16_t value)
+{
+    store_be16(p, __builtin_bswap16(value));
+}
+
+// What one received packet turned out to be.
+struct Received {
+    enum class Kind : std::uint8_t { frame, keepalive, drop };
+
+    Kind kind;
+    bool key_known;             // 'key' was read, also when dropped.
+    bool trimmed;               // IP carried more bytes than the length field.
+    eoip_drop drop;             // Why, if 'kind' is drop.
+    std::uint16_t key;          // Tunnel id.
+    std::uint16_t frame_bytes;  // Length of the frame at kFrameOffset.
+};
+
+// True if the one's complement sum over an IPv4 header without options is
+// what a right checksum makes it.  The sum does not depend on byte order.
+[[nodiscard]] inline bool ipv4_checksum_ok(const std::uint8_t *header)
+{
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kIpv4HeaderBytes; i += 4) {
+        std::uint32_t word;
+        std::memcpy(&word, header + i, sizeof word);
+        sum += word;
+    }
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+// Looks at one outer packet of IP protocol 47.  'packet' begins at the IPv4
+// header and may run on into Ethernet padding: only the IP total length bounds
+// the payload.  [cap]  With 'checksum_verified' the header's checksum is not
+// computed again.
+//
+// Rules [peer]: more bytes than the length field says are cut off, fewer are a
+// drop, a length of 1 to 13 is a drop, 0 is a keepalive.  Nothing is required
+// of TOS, TTL or the IP id.  [cap]
+[[nodiscard]] inline Received
+receive(Bytes packet, bool checksum_verified)
+{
+    Received rx{};
+    auto drop = [&rx](eoip_drop why) {
+        rx.kind = Received::Kind::drop;
+        rx.drop = why;
+        return rx;
+    };
+
+    if (packet.size() < kIpv4HeaderBytes) [[unlikely]] {
+        return drop(EOIP_DROP_IP_HEADER);
+    }
+    const std::uint8_t *ip = packet.data();
+    if (ip[0] != 0x45) [[unlikely]] {
+        return drop(ip[0] > 0x45 && ip[0] <= 0x4f ? EOIP_DROP_IP_OPTIONS
+                                                  : EOIP_DROP_IP_HEADER);
+    }
+    const std::size_t ip_bytes = load_be16(ip + 2);
+    if (ip_bytes > packet.size() || ip_bytes < kIpv4HeaderBytes) [[unlikely]] {
+        return drop(EOIP_DROP_IP_HEADER);
+    }
+    if (!checksum_verified && !ipv4_checksum_ok(ip)) [[unlikely]] {
+        return drop(EOIP_DROP_IP_CHECKSUM);
+    }
+    if (load_be16(ip + 6) & 0x3fff) [[unlikely]] {  // MF or an offset.
+        return drop(EOIP_DROP_FRAGMENT);
+    }
+    if (ip_bytes < kFrameOffset) [[unlikely]] {
+        return drop(EOIP_DROP_TRUNCATED);
+    }
+    const std::uint8_t *eoip = ip + kIpv4HeaderBytes;
+    if (load_be32(eoip) != EOIP_MAGIC) [[unlikely]] {
+        return drop(EOIP_DROP_NOT_EOIP);
+    }
+    rx.key = load_le16(eoip + 6);
+    rx.key_known = true;
+    rx.frame_bytes = load_be16(eoip + 4);
+
+    const std::size_t carried = ip_bytes - kFrameOffset;
+    rx.trimmed = rx.frame_bytes < carried;
+    if (rx.frame_bytes > carried) [[unlikely]] {
+        return drop(EOIP_DROP_LENGTH_BEYOND_PACKET);
+    }
+    if (rx.frame_bytes < EOIP_FRAME_MIN) [[unlikely]] {
+        if (rx.frame_bytes != 0) {
+            return drop(EOIP_DROP_FRAME_TOO_SHORT);
+        }
+        rx.kind = Received::Kind::keepalive;
+        return rx;
+    }
+    rx.kind = Received::Kind::frame;
+    return rx;
+}
+
+// Writes the EoIP header of a frame of 'frame_bytes' in tunnel 'key' to the
+// kHeaderBytes at 'out'.  A keepalive has 'frame_bytes' 0.
+inline void
+put_header(std::uint8_t *out, std::uint16_t key, std::uint16_t frame_bytes)
+{
+    store_be16(out, EOIP_MAGIC >> 16);
+    store_be16(out + 2, EOIP_MAGIC & 0xffff);
+    store_be16(out + 4, frame_bytes);
+    store_le16(out + 6, key);
+}
+
+// Completes a prepared outer header for one frame.  'ip' points to kFrameOffset
+// bytes: an IPv4 header whose total length and id are 0 and whose checksum is
+// right for that, and an EoIP header with length 0.  'frame_bytes' is at most
+// EOIP_FRAME_MAX.  The checksum is updated as RFC 1624 says.
+inline void
+complete_header(std::uint8_t *ip, std::uint16_t frame_bytes,
+                std::uint16_t ip_id)
+{
+    const std::uint16_t total = frame_bytes + kFrameOffset;
+
+    store_be16(ip + 2, total);
+    store_be16(ip + 4, ip_id);
+    std::uint32_t sum = std::uint16_t(~load_be16(ip + 10));
+    sum += total;
+    sum += ip_id;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    store_be16(ip + 10, ~sum);
+    store_be16(ip + kIpv4HeaderBytes + 4, frame_bytes);
+}
+
+}  // namespace eoip
+
+#endif  // EOIP_WIRE_H

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The C interface between netdev-eoip.c, which faces OVS, and the C++ behind
+ * it: tunnel.cc (configuration and counters of one tunnel), datapath.cc
+ * (packets) and show.cc (ovs-appctl eoip/show).
+ *
+ * Nothing here knows OVS's netdevs or packets.  Addresses are IPv4 in network
+ * order, as OVS keeps them; keys and lengths are in host order. */
+
+#ifndef EOIP_PROVIDER_H
+#define EOIP_PROVIDER_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/eoip.h>
+
+struct smap;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Packets.  Called by any thread, once per packet; no locks, no heap. */
+
+enum eoip_kind { EOIP_FRAME, EOIP_KEEPALIVE, EOIP_DROPPED };
+
+/* What a received packet turned out to be. */
+struct eoip_received {
+    uint8_t kind;           /* enum eoip_kind. */
+    bool key_known;         /* 'key' was read, also from what is dropped. */
+    bool trimmed;           /* Bytes behind the frame are to be cut off. */
+    uint8_t drop;           /* enum eoip_drop, if EOIP_DROPPED. */
+    uint16_t key;
+    uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN. */
+};
+
+/* Bytes of an outer IPv4 header without options and an EoIP header. */
+#define EOIP_OUTER_HLEN (20 + EOIP_HLEN)
+
+/* Looks at the packet of IP protocol 47 whose IPv4 header is at 'ip', where
+ * 'n_bytes' can be read; they may include Ethernet padding.  Does not verify
+ * the IPv4 checksum again if 'checksum_verified'. */
+struct eoip_received eoip_receive(const void *ip, size_t n_bytes,
+                                  bool checksum_verified);
+
+/* Writes the EoIP header that all frames of tunnel 'key' begin with to the
+ * EOIP_HLEN bytes at 'out'. */
+void eoip_put_header(void *out, uint16_t key);
+
+/* Copies the 'EOIP_OUTER_HLEN' bytes of prepared headers at 'prepared' to
+ * 'ip' and fills in what depends on the frame of 'frame_bytes': lengths, IP
+ * id and IP checksum.  'frame_bytes' is at most EOIP_FRAME_MAX. */
+void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes);
+
+/* Counters.  Called by any thread. */
+
+struct eoip_counters {
+    uint64_t drops[EOIP_N_DROPS];
+    uint64_t rx_keepalives;
+    uint64_t rx_trimmed;
+};
+
+/* Tunnels.  Owned by the netdev; configured by the main thread only. */
+
+struct eoip_tunnel;
+
+/* What decides which packets belong to a tunnel.  All zeros in what does not
+ * matter, so that it can be hashed and compared as bytes. */
+struct eoip_match {
+    uint32_t remote;        /* 0 if 'remote_flow'. */
+    uint32_t local;         /* 0 if any or 'local_flow'. */
+    uint16_t key;           /* Incoming; 0 if 'key_flow'. */
+    uint8_t remote_flow;
+    uint8_t local_flow;
+    uint8_t key_flow;
+    uint8_t pad[3];
+};
+
+/* Looks up the IPv4 address of host 'name' without blocking and stores it in
+ * '*ipv4'.  Returns false if there is none, now or ever. */
+typedef bool eoip_resolver(const char *name, uint32_t *ipv4);
+
+struct eoip_tunnel *eoip_tunnel_create(const char *name);
+void eoip_tunnel_destroy(struct eoip_tunnel *);
+
+/* Prepares to configure the tunnel with 'options'; nothing changes yet.
+ * Returns NULL if they are valid, with '*match' filled in and 'ovs_options'
+ * holding what OVS's own tunnel code is to be given: all of it in full, with
+ * our defaults, host names replaced by addresses.  An end whose name has no
+ * address yet gets one of 0.0.0.0/8, which is not on any network.
+ *
+ * Otherwise returns the errors as one string, which the caller must free. */
+char *eoip_tunnel_prepare(struct eoip_tunnel *, const struct smap *options,
+                          eoip_resolver *, struct smap *ovs_options,
+                          struct eoip_match *match);
+
+/* Makes what was prepared last the tunnel's configuration. */
+void eoip_tunnel_commit(struct eoip_tunnel *);
+
+/* Prepares, as eoip_tunnel_prepare() does, the configuration that is in force
+ * with its host names looked up again.  Returns false if it has none or they
+ * have the addresses that they had. */
+bool eoip_tunnel_resolve(struct eoip_tunnel *, eoip_resolver *,
+                         struct smap *ovs_options, struct eoip_match *match);
+
+/* Any thread: true if the tunnel knows the addresses of both its ends, or
+ * leaves them to the flows. */
+bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
+
+/* True if the tunnel is configured with host names. */
+bool eoip_tunnel_has_names(const struct eoip_tunnel *);
+
+/* Adds to 'status' the addresses that the tunnel's host names stand for. */
+void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
+
+/* Any thread.  With 'tunnel' NULL counts as what no tunnel claims. */
+void eoip_tunnel_count_drop(struct eoip_tunnel *, enum eoip_drop);
+void eoip_tunnel_count_keepalive(struct eoip_tunnel *);
+void eoip_tunnel_count_trimmed(struct eoip_tunnel *);
+void eoip_tunnel_get_counters(const struct eoip_tunnel *,
+                              struct eoip_counters *);
+
+/* Counter names.  eoip_drop_is_rx() tells the direction. */
+const char *eoip_drop_name(enum eoip_drop);
+bool eoip_drop_is_rx(enum eoip_drop);
+
+/* ovs-appctl eoip/show. */
+
+/* What the netdev knows of one tunnel. */
+struct eoip_shown {
+    const struct eoip_tunnel *tunnel;
+    const char *name;
+    const char *egress;     /* Device that the route leads to, or "". */
+    bool egress_carrier;
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
+/* Parses the 'argc' arguments of the command at 'argv'.  Returns NULL and
+ * stores whether JSON is asked for and the port, or NULL for all of them;
+ * or returns an error, which the caller must free. */
+char *eoip_show_parse(int argc, const char *argv[], bool *json,
+                      const char **port);
+
+/* Returns the 'n' tunnels at 'shown' as text or JSON, to be freed by the
+ * caller.  'all' adds what no tunnel claims. */
+char *eoip_show_format(const struct eoip_shown *shown, size_t n, bool all,
+                       bool json);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* eoip-provider.h */

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The netdev class "eoip": the one file that faces the internals of OVS.
+ *
+ * A type=eoip netdev is an OVS tunnel vport whose class we complete: OVS's own
+ * functions do what all tunnels have in common, ours validate the options,
+ * build, push and pop the header, count, and follow host names.  What is ours
+ * but not OVS's is behind eoip-provider.h.
+ *
+ * Netdevs are configured by the main thread.  Headers are built by any thread,
+ * pushed and popped by the threads of the datapath. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <net/if.h>
+
+#include "cmap.h"
+#include "dns-resolve.h"
+#include "dp-packet.h"
+#include "dpif.h"
+#include "eoip-hooks.h"
+#include "eoip-provider.h"
+#include "hash.h"
+#include "netdev-native-tnl.h"
+#include "netdev-provider.h"
+#include "netdev-vport.h"
+#include "netdev-vport-private.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
+#include "packets.h"
+#include "smap.h"
+#include "timeval.h"
+#include "unixctl.h"
+
+VLOG_DEFINE_THIS_MODULE(eoip);
+
+/* Bytes that are pushed: Ethernet, IPv4, EoIP. */
+#define EOIP_PUSH_BYTES (ETH_HEADER_LEN + EOIP_OUTER_HLEN)
+
+/* How often host names are looked up again, in milliseconds.  The resolver
+ * caches answers for as long as the name server allows. */
+#define RESOLVE_INTERVAL 1000
+
+/* The functions that all tunnels of OVS have in common. */
+static struct netdev_class common;
+
+struct netdev_eoip {
+    struct netdev_vport vport;  /* First, because OVS casts to it. */
+    struct eoip_tunnel *tunnel;
+    struct match_node *node;    /* In 'matches', or NULL. */
+};
+
+/* Finds the tunnel that a packet belongs to.  Not for packets that are fine,
+ * which OVS itself matches to ports: for counting, and to see that no two
+ * tunnels want the same packets.  Written with 'matches_mutex' held. */
+struct match_node {
+    struct cmap_node cmap_node;
+    struct eoip_match match;
+    struct netdev_eoip *dev;
+};
+
+static struct cmap matches = CMAP_INITIALIZER;
+static struct ovs_mutex matches_mutex = OVS_MUTEX_INITIALIZER;
+
+static struct netdev_eoip *
+netdev_eoip_cast(const struct netdev *netdev)
+{
+    return CONTAINER_OF(netdev_vport_cast(netdev), struct netdev_eoip, vport);
+}
+
+static bool
+is_eoip(const struct netdev *netdev)
+{
+    return !strcmp(netdev_get_type(netdev), "eoip");
+}
+
+/* Matches. */
+
+static uint32_t
+match_hash(const struct eoip_match *match)
+{
+    return hash_add(hash_add(match->remote, match->key),
+                    match->remote_flow << 1 | match->key_flow);
+}
+
+/* Returns the tunnel other than 'self', which may be NULL, that takes the
+ * same packets as 'match'.  Netdevs that the bridge has removed already, and
+ * that only wait for their last reference to go, do not count. */
+static struct netdev_eoip *
+match_find(const struct eoip_match *match, const struct netdev_eoip *self)
+{
+    const struct match_node *node;
+
+    CMAP_FOR_EACH_WITH_HASH (node, cmap_node, match_hash(match), &matches) {
+        if (!memcmp(&node->match, match, sizeof *match)
+            && node->dev != self && node->dev->vport.up.node) {
+            return node->dev;
+        }
+    }
+    return NULL;
+}
+
+static void
+match_set(struct netdev_eoip *dev, const struct eoip_match *match)
+{
+    ovs_mutex_lock(&matches_mutex);
+    if (dev->node) {
+        cmap_remove(&matches, &dev->node->cmap_node,
+                    match_hash(&dev->node->match));
+        ovsrcu_postpone(free, dev->node);
+        dev->node = NULL;
+    }
+    if (match) {
+        dev->node = xzalloc(sizeof *dev->node);
+        dev->node->match = *match;
+        dev->node->dev = dev;
+        cmap_insert(&matches, &dev->node->cmap_node, match_hash(match));
+    }
+    ovs_mutex_unlock(&matches_mutex);
+}
+
+/* Returns the tunnel that a packet from 'remote' to 'local' with 'key' belongs
+ * to, or NULL.  The most exact one wins, in OVS's own order. */
+static struct eoip_tunnel *
+match_packet(ovs_be32 remote, ovs_be32 local, uint16_t key)
+{
+    for (int i = 0; i < 12; i++) {
+        bool key_flow = i >= 6;
+        bool remote_flow = (i / 3) % 2;
+        int local_kind = i % 3; /* Configured, any, flow. */
+        struct eoip_match match = {
+            .key = key_flow ? 0 : key,
+            .key_flow = key_flow,
+            .remote = remote_flow ? 0 : remote,
+            .remote_flow = remote_flow,
+            .local = local_kind == 0 ? local : 0,
+            .local_flow = local_kind == 2,
+        };
+        struct netdev_eoip *dev = match_find(&match, NULL);
+
+        if (dev) {
+            return dev->tunnel;
+        }
+    }
+    return NULL;
+}
+
+/* Life. */
+
+static struct netdev *
+netdev_eoip_alloc(void)
+{
+    struct netdev_eoip *dev = xzalloc(sizeof *dev);
+    return &dev->vport.up;
+}
+
+static void
+netdev_eoip_destruct(struct netdev *netdev)
+{
+    match_set(netdev_eoip_cast(netdev), NULL);
+    common.destruct(netdev);
+}
+
+static void
+netdev_eoip_free(struct netdev_eoip *dev)
+{
+    eoip_tunnel_destroy(dev->tunnel);
+    free(dev);
+}
+
+static void
+netdev_eoip_dealloc(struct netdev *netdev)
+{
+    /* The datapath's threads may still be counting. */
+    ovsrcu_postpone(netdev_eoip_free, netdev_eoip_cast(netdev));
+}
+
+/* The class must keep OVS's own .construct, which is what makes a netdev a
+ * vport to OVS, so the tunnel is made on first use. */
+static struct eoip_tunnel *
+tunnel_of(struct netdev_eoip *dev)
+{
+    if (!dev->tunnel) {
+        dev->tunnel = eoip_tunnel_create(netdev_get_name(&dev->vport.up));
+    }
+    return dev->tunnel;
+}
+
+/* Configuration. */
+
+static bool
+resolve(const char *name, uint32_t *ipv4)
+{
+    char *address;
+    bool ok;
+
+    dns_resolve(name, &address);
+    ok = address && ip_parse(address, ipv4)
+         && *ipv4 && !ip_is_multicast(*ipv4) && *ipv4 != OVS_BE32_MAX;
+    free(address);
+    return ok;
+}
+
+/* Puts what was prepared in force.  Takes ownership of 'ovs_options'. */
+static int
+apply(struct netdev_eoip *dev, struct smap *ovs_options,
+      const struct eoip_match *match, char **errp)
+{
+    struct netdev *netdev = &dev->vport.up;
+    struct netdev_eoip *other = match_find(match, dev);
+    int error;
+
+    if (other) {
+        *errp = xasprintf("%s: remote_ip=%s, local_ip=%s and in_key=%s are "
+                          "those of interface %s already: one of the three "
+                          "must differ", netdev_get_name(netdev),
+                          smap_get_def(ovs_options, "remote_ip", "flow"),
+                          smap_get_def(ovs_options, "local_ip", "any"),
+                          smap_get(ovs_options, "in_key"),
+                          netdev_get_name(&other->vport.up));
+        error = EEXIST;
+    } else {
+        error = common.set_config(netdev, ovs_options, errp);
+    }
+    if (!error) {
+        eoip_tunnel_commit(dev->tunnel);
+        match_set(dev, match);
+    }
+    smap_destroy(ovs_options);
+    return error;
+}
+
+static int
+netdev_eoip_set_config(struct netdev *netdev, const struct smap *options,
+                       char **errp)
+{
+    struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+    struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
+    struct eoip_match match;
+    int error = EINVAL;
+
+    *errp = eoip_tunnel_prepare(tunnel_of(dev), options, resolve,
+                                &ovs_options, &match);
+    if (!*errp) {
+        error = apply(dev, &ovs_options, &match, errp);
+    }
+    if (*errp) {
+        VLOG_WARN("%s", *errp);
+    }
+    return error;
+}
+
+static void
+resolve_again(struct netdev *netdev)
+{
+    struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+    struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
+    struct eoip_match match;
+    char *error = NULL;
+
+    if (dev->tunnel
+        && eoip_tunnel_resolve(dev->tunnel, resolve, &ovs_options, &match)) {
+        apply(dev, &ovs_options, &match, &error);
+        if (error) {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+            VLOG_WARN_RL(&rl, "%s", error);
+            free(error);
+        } else {
+            VLOG_INFO("%s: the address of a host name has changed",
+                      netdev_get_name(netdev));
+        }
+    }
+}
+
+static long long int next_resolve;
+static bool have_names;
+
+static void
+netdev_eoip_run(const struct netdev_class *class)
+{
+    struct netdev **vports;
+    size_t n;
+
+    common.run(class);
+    if (time_msec() < next_resolve) {
+        return;
+    }
+    next_resolve = time_msec() + RESOLVE_INTERVAL;
+    have_names = false;
+    vports = netdev_get_vports(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (is_eoip(vports[i])) {
+            struct netdev_eoip *dev = netdev_eoip_cast(vports[i]);
+
+            resolve_again(vports[i]);
+            have_names |= dev->tunnel && eoip_tunnel_has_names(dev->tunnel);
+        }
+        netdev_close(vports[i]);
+    }
+    free(vports);
+}
+
+static void
+netdev_eoip_wait(const struct netdev_class *class)
+{
+    common.wait(class);
+    if (have_names) {
+        poll_timer_wait_until(next_resolve);
+    }
+}
+
+/* Reports. */
+
+static int
+netdev_eoip_get_status(const struct netdev *netdev, struct smap *status)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+
+    if (dev->tunnel) {
+        eoip_tunnel_get_status(dev->tunnel, status);
+    }
+    return common.get_status(netdev, status);
+}
+
+static int
+netdev_eoip_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+    int error = common.get_stats(netdev, stats);
+
+    if (!error && dev->tunnel) {
+        struct eoip_counters counters;
+
+        stats->rx_dropped = stats->tx_dropped = 0;
+        eoip_tunnel_get_counters(dev->tunnel, &counters);
+        for (int i = 0; i < EOIP_N_DROPS; i++) {
+            *(eoip_drop_is_rx(i) ? &stats->rx_dropped : &stats->tx_dropped)
+                += counters.drops[i];
+        }
+    }
+    return error;
+}
+
+static void
+add_custom(struct netdev_custom_stats *custom, uint64_t value,
+           const char *prefix, const char *name)
+{
+    struct netdev_custom_counter *counter = &custom->counters[custom->size++];
+
+    counter->value = value;
+    snprintf(counter->name, sizeof counter->name, "%s%s", prefix, name);
+}
+
+static int
+netdev_eoip_get_custom_stats(const struct netdev *netdev,
+                             struct netdev_custom_stats *custom)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+    struct eoip_counters counters;
+
+    custom->size = 0;
+    custom->counters = NULL;
+    if (!dev->tunnel) {
+        return 0;
+    }
+    custom->counters = xcalloc(EOIP_N_DROPS + 2, sizeof *custom->counters);
+    eoip_tunnel_get_counters(dev->tunnel, &counters);
+    add_custom(custom, counters.rx_keepalives, "", "rx_keepalives");
+    add_custom(custom, counters.rx_trimmed, "", "rx_trimmed");
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        add_custom(custom, counters.drops[i],
+                   eoip_drop_is_rx(i) ? "rx_drop_" : "tx_drop_",
+                   eoip_drop_name(i));
+    }
+    return 0;
+}
+
+static bool
+describe(struct netdev_eoip *dev, struct eoip_shown *shown)
+{
+    struct netdev_stats stats;
+
+    if (!dev->node || common.get_stats(&dev->vport.up, &stats)) {
+        return false;   /* The datapath's own port, or not configured. */
+    }
+    *shown = (struct eoip_shown) {
+        .tunnel = dev->tunnel,
+        .name = netdev_get_name(&dev->vport.up),
+        .egress = dev->vport.egress_iface,
+        .egress_carrier = dev->vport.carrier_status,
+        .rx_packets = stats.rx_packets,
+        .rx_bytes = stats.rx_bytes,
+        .tx_packets = stats.tx_packets,
+        .tx_bytes = stats.tx_bytes,
+    };
+    return true;
+}
+
+static int
+compare_shown(const void *a_, const void *b_)
+{
+    const struct eoip_shown *a = a_;
+    const struct eoip_shown *b = b_;
+
+    return strcmp(a->name, b->name);
+}
+
+static void
+eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
+          void *aux OVS_UNUSED)
+{
+    struct eoip_shown *shown;
+    struct netdev **vports;
+    size_t n_vports, n = 0;
+    const char *port;
+    char *reply;
+    bool json;
+
+    reply = eoip_show_parse(argc, argv, &json, &port);
+    if (reply) {
+        unixctl_command_reply_error(conn, reply);
+        free(reply);
+        return;
+    }
+
+    vports = netdev_get_vports(&n_vports);
+    shown = xcalloc(n_vports + 1, sizeof *shown);
+    for (size_t i = 0; i < n_vports; i++) {
+        if (is_eoip(vports[i])
+            && (!port || !strcmp(port, netdev_get_name(vports[i])))) {
+            n += describe(netdev_eoip_cast(vports[i]), &shown[n]);
+        }
+    }
+    if (port && !n) {
+        reply = xasprintf("%s: there is no eoip interface of this name", port);
+        unixctl_command_reply_error(conn, reply);
+    } else {
+        qsort(shown, n, sizeof *shown, compare_shown);
+        reply = eoip_show_format(shown, n, !port, json);
+        unixctl_command_reply(conn, reply);
+    }
+    free(reply);
+    free(shown);
+    for (size_t i = 0; i < n_vports; i++) {
+        netdev_close(vports[i]);
+    }
+    free(vports);
+}
+
+int
+eoip_check_datapath(const struct netdev *netdev, const char *bridge,
+                    const char *dp_type, char **errp)
+{
+    if (!is_eoip(netdev) || strcmp(dp_type, "system")) {
+        return 0;
+    }
+    *errp = xasprintf("%s: type=eoip needs the userspace datapath, but bridge "
+                      "%s has datapath_type=system: allowed is "
+                      "datapath_type=netdev", netdev_get_name(netdev), bridge);
+    VLOG_WARN("%s", *errp);
+    return EOPNOTSUPP;
+}
+
+/* Packets. */
+
+static int
+netdev_eoip_build_header(const struct netdev *netdev,
+                         struct ovs_action_push_tnl *data,
+                         const struct netdev_tnl_build_header_params *params)
+{
+    struct eoip_tunnel *tunnel = netdev_eoip_cast(netdev)->tunnel;
+    uint64_t key = ntohll(params->flow->tunnel.tun_id);
+
+    if (params->is_ipv6) {
+        eoip_tunnel_count_drop(tunnel, EOIP_DROP_IPV6_UNDERLAY);
+        return EAFNOSUPPORT;
+    }
+    if (!eoip_tunnel_is_resolved(tunnel)) {
+        eoip_tunnel_count_drop(tunnel, EOIP_DROP_REMOTE_UNRESOLVED);
+        return EHOSTUNREACH;
+    }
+    if (key > EOIP_KEY_MAX) {
+        eoip_tunnel_count_drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE);
+        return ERANGE;
+    }
+    eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
+                    key);
+    data->header_len += EOIP_HLEN;
+    data->tnl_type = OVS_VPORT_TYPE_EOIP;
+    return 0;
+}
+
+static void
+netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
+                        struct dp_packet *packet,
+                        const struct ovs_action_push_tnl *data)
+{
+    size_t frame_bytes = dp_packet_size(packet);
+    char *eth = dp_packet_push_uninit(packet, EOIP_PUSH_BYTES);
+
+    memcpy(eth, data->header, ETH_HEADER_LEN);
+    eoip_put_outer(eth + ETH_HEADER_LEN, data->header + ETH_HEADER_LEN,
+                   frame_bytes);
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_reset_offsets(packet);
+    packet->l3_ofs = ETH_HEADER_LEN;
+    packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+}
+
+static void
+limit_push(struct dp_packet_batch *batch)
+{
+    struct dp_packet *packet;
+    size_t i, n = dp_packet_batch_size(batch);
+
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        if (OVS_LIKELY(dp_packet_size(packet) <= EOIP_FRAME_MAX)) {
+            dp_packet_batch_refill(batch, packet, i);
+        } else {
+            eoip_tunnel_count_drop(NULL, EOIP_DROP_FRAME_TOO_LONG);
+            dp_packet_delete(packet);
+        }
+    }
+}
+
+/* Counts what is not simply a frame. */
+static void
+account(const struct flow_tnl *tnl, const struct eoip_received *rx)
+{
+    struct eoip_tunnel *tunnel = rx->key_known
+        ? match_packet(tnl->ip_src, tnl->ip_dst, rx->key) : NULL;
+
+    if (rx->kind == EOIP_DROPPED) {
+        eoip_tunnel_count_drop(tunnel, rx->drop);
+    } else if (rx->kind == EOIP_KEEPALIVE) {
+        eoip_tunnel_count_keepalive(tunnel);
+    } else {
+        eoip_tunnel_count_trimmed(tunnel);
+    }
+}
+
+static struct dp_packet *
+netdev_eoip_pop_header(struct dp_packet *packet)
+{
+    const char *ip = dp_packet_l3(packet);
+    size_t n_bytes = ip ? (char *) dp_packet_tail(packet) - ip : 0;
+    const struct ip_header *nh = (const struct ip_header *) ip;
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    struct eoip_received rx;
+
+    rx = eoip_receive(ip, n_bytes, dp_packet_ip_checksum_valid(packet));
+    pkt_metadata_init_tnl(&packet->md);
+    if (OVS_LIKELY(rx.key_known)) {
+        tnl->ip_src = get_16aligned_be32(&nh->ip_src);
+        tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
+    }
+    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.trimmed)) {
+        account(tnl, &rx);
+        if (rx.kind != EOIP_FRAME) {
+            dp_packet_delete(packet);
+            return NULL;
+        }
+    }
+    tnl->ip_tos = nh->ip_tos;
+    tnl->ip_ttl = nh->ip_ttl;
+    tnl->tun_id = htonll(rx.key);
+    tnl->flags = FLOW_TNL_F_KEY;
+
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_set_data(packet, (char *) ip + EOIP_OUTER_HLEN);
+    dp_packet_set_size(packet, rx.frame_bytes);
+    dp_packet_reset_offsets(packet);
+    return packet;
+}
+
+static void
+complete_class(struct netdev_class *class)
+{
+    if (strcmp(class->type, "eoip")) {
+        return;
+    }
+    common = *class;
+    class->run = netdev_eoip_run;
+    class->wait = netdev_eoip_wait;
+    class->alloc = netdev_eoip_alloc;
+    class->destruct = netdev_eoip_destruct;
+    class->dealloc = netdev_eoip_dealloc;
+    class->set_config = netdev_eoip_set_config;
+    class->get_status = netdev_eoip_get_status;
+    class->get_stats = netdev_eoip_get_stats;
+    class->get_custom_stats = netdev_eoip_get_custom_stats;
+    class->build_header = netdev_eoip_build_header;
+    class->push_header = netdev_eoip_push_header;
+    class->pop_header = netdev_eoip_pop_header;
+    unixctl_command_register("eoip/show", "[-f text|json] [port]", 0, 3,
+                             eoip_show, NULL);
+}
+
+void
+eoip_provider_register(void)
+{
+    static const struct eoip_hooks hooks = {
+        .complete_class = complete_class,
+        .limit_push = limit_push,
+    };
+
+    eoip_hooks = &hooks;
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ovs-appctl eoip/show: the tunnels as text for people and JSON for programs.
+// Called by netdev-eoip.c in the main thread.
+
+#include "tunnel.h"
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include <config.h>
+#include "util.h"
+extern "C" {
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+}
+
+namespace eoip {
+
+namespace {
+
+std::string
+endpoint_text(const Endpoint &end, const std::optional<std::uint32_t> &address)
+{
+    switch (end.kind) {
+    case Endpoint::Kind::any:
+        return "any";
+    case Endpoint::Kind::flow:
+        return "flow";
+    case Endpoint::Kind::address:
+        return format_ipv4(end.ipv4);
+    case Endpoint::Kind::host_name:
+        return end.host_name + " ("
+               + (address ? format_ipv4(*address) : "unresolved") + ")";
+    }
+    return {};
+}
+
+std::string
+state_text(const eoip_shown &shown)
+{
+    const Setup &setup = *shown.tunnel->setup;
+
+    if (!setup.resolved()) {
+        return "waiting for the address of a host name";
+    }
+    if (setup.config.remote.kind == Endpoint::Kind::flow) {
+        return "flow-based";
+    }
+    if (!*shown.egress) {
+        return "no route to the remote";
+    }
+    return std::string(shown.egress_carrier ? "up" : "down") + " via "
+           + shown.egress;
+}
+
+json *
+key_json(const Key &key)
+{
+    return key.flow ? json_string_create("flow")
+                    : json_integer_create(key.value);
+}
+
+json *
+drops_json(const eoip_counters &counters)
+{
+    json *drops = json_object_create();
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        json_object_put(drops, eoip_drop_name(eoip_drop(i)),
+                        json_integer_create(counters.drops[i]));
+    }
+    return drops;
+}
+
+void
+put_counters(json *object, const eoip_tunnel *tunnel)
+{
+    eoip_counters counters;
+    eoip_tunnel_get_counters(tunnel, &counters);
+    json_object_put(object, "rx_keepalives",
+                    json_integer_create(counters.rx_keepalives));
+    json_object_put(object, "rx_trimmed",
+                    json_integer_create(counters.rx_trimmed));
+    json_object_put(object, "drops", drops_json(counters));
+}
+
+json *
+tunnel_json(const eoip_shown &shown)
+{
+    const Setup &setup = *shown.tunnel->setup;
+    json *object = json_object_create();
+    json *statistics = json_object_create();
+
+    json_object_put_string(object, "name", shown.name);
+    json_object_put_string(
+        object, "remote_ip",
+        endpoint_text(setup.config.remote, setup.remote).c_str());
+    json_object_put_string(
+        object, "local_ip",
+        endpoint_text(setup.config.local, setup.local).c_str());
+    json_object_put(object, "in_key", key_json(setup.config.in_key));
+    json_object_put(object, "out_key", key_json(setup.config.out_key));
+    json_object_put_string(object, "state", state_text(shown).c_str());
+
+    auto put = [&](const char *name, std::uint64_t value) {
+        json_object_put(statistics, name, json_integer_create(value));
+    };
+    put("rx_packets", shown.rx_packets);
+    put("rx_bytes", shown.rx_bytes);
+    put("tx_packets", shown.tx_packets);
+    put("tx_bytes", shown.tx_bytes);
+    put_counters(statistics, shown.tunnel);
+    json_object_put(object, "statistics", statistics);
+    return object;
+}
+
+char *
+format_json(const eoip_shown *shown, std::size_t n, bool all)
+{
+    json *object = json_object_create();
+    json *tunnels = json_array_create_empty();
+
+    for (std::size_t i = 0; i < n; i++) {
+        json_array_add(tunnels, tunnel_json(shown[i]));
+    }
+    json_object_put(object, "tunnels", tunnels);
+    if (all) {
+        json *unclaimed = json_object_create();
+        put_counters(unclaimed, nullptr);
+        json_object_put(object, "unclaimed", unclaimed);
+    }
+
+    char *text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
+    json_destroy(object);
+    return text;
+}
+
+// Only what has been counted, so that what is wrong stands out.
+void
+add_counters(ds *out, const eoip_tunnel *tunnel)
+{
+    static constexpr const char *kSentences[] = {
+#define EOIP_DROP_SENTENCE(SYMBOL, NAME, SENTENCE) SENTENCE,
+        EOIP_DROPS(EOIP_DROP_SENTENCE)
+#undef EOIP_DROP_SENTENCE
+    };
+    eoip_counters counters;
+    eoip_tunnel_get_counters(tunnel, &counters);
+
+    if (counters.rx_keepalives) {
+        ds_put_format(out, "  received keepalives: %llu\n",
+                      (unsigned long long) counters.rx_keepalives);
+    }
+    if (counters.rx_trimmed) {
+        ds_put_format(out, "  received with bytes behind the frame, cut off: "
+                      "%llu\n", (unsigned long long) counters.rx_trimmed);
+    }
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        const auto drop = eoip_drop(i);
+        if (counters.drops[i]) {
+            ds_put_format(out, "  dropped when %s: %llu %s (%s)\n",
+                          eoip_drop_is_rx(drop) ? "received" : "sent",
+                          (unsigned long long) counters.drops[i],
+                          eoip_drop_name(drop), kSentences[i]);
+        }
+    }
+}
+
+std::string
+key_text(const Config &config)
+{
+    auto text = [](const Key &key) {
+        return key.flow ? "flow" : std::to_string(key.value);
+    };
+    const std::string in = text(config.in_key);
+    return config.in_key == config.out_key
+               ? in : "in " + in + ", out " + text(config.out_key);
+}
+
+void
+add_tunnel(ds *out, const eoip_shown &shown)
+{
+    const Setup &setup = *shown.tunnel->setup;
+
+    ds_put_format(
+        out, "%s: remote %s, local %s, key %s, %s\n", shown.name,
+        endpoint_text(setup.config.remote, setup.remote).c_str(),
+        endpoint_text(setup.config.local, setup.local).c_str(),
+        key_text(setup.config).c_str(), state_text(shown).c_str());
+    ds_put_format(out, "  received %llu frames, %llu bytes; "
+                  "sent %llu frames, %llu bytes\n",
+                  (unsigned long long) shown.rx_packets,
+                  (unsigned long long) shown.rx_bytes,
+                  (unsigned long long) shown.tx_packets,
+                  (unsigned long long) shown.tx_bytes);
+    add_counters(out, shown.tunnel);
+}
+
+char *
+format_text(const eoip_shown *shown, std::size_t n, bool all)
+{
+    ds out = DS_EMPTY_INITIALIZER;
+    ds unclaimed = DS_EMPTY_INITIALIZER;
+
+    for (std::size_t i = 0; i < n; i++) {
+        add_tunnel(&out, shown[i]);
+    }
+    if (all) {
+        add_counters(&unclaimed, nullptr);
+    }
+    if (unclaimed.length) {
+        ds_put_format(&out, "packets of no tunnel here:\n%s",
+                      ds_cstr(&unclaimed));
+    } else if (!n) {
+        ds_put_cstr(&out, "no eoip tunnels\n");
+    }
+    ds_destroy(&unclaimed);
+    return ds_steal_cstr(&out);
+}
+
+}  // namespace
+
+}  // namespace eoip
+
+char *
+eoip_show_parse(int argc, const char *argv[], bool *json, const char **port)
+{
+    *json = false;
+    *port = nullptr;
+    for (int i = 1; i < argc; i++) {
+        const std::string_view arg = argv[i];
+        if (arg == "-f" || arg == "--format") {
+            const std::string_view format = i + 1 < argc ? argv[++i] : "";
+            if (format != "json" && format != "text") {
+                return xasprintf("%s %s: the format is \"text\" or \"json\"",
+                                 arg.data(), format.data());
+            }
+            *json = format == "json";
+        } else if (arg.starts_with('-')) {
+            return xasprintf("unknown option %s: there is only "
+                             "-f (or --format) text|json", arg.data());
+        } else if (*port) {
+            return xasprintf("%s: only one port can be named", arg.data());
+        } else {
+            *port = arg.data();
+        }
+    }
+    return nullptr;
+}
+
+char *
+eoip_show_format(const eoip_shown *shown, size_t n, bool all, bool json)
+{
+    return json ? eoip::format_json(shown, n, all)
+                : eoip::format_text(shown, n, all);
+}

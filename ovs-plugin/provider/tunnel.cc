@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Options in, tunnel out: see tunnel.h.  Called by netdev-eoip.c.
+
+#include "tunnel.h"
+
+#include <atomic>
+#include <vector>
+
+#include <arpa/inet.h>
+
+#include <config.h>
+#include "util.h"
+extern "C" {
+#include "smap.h"
+}
+
+namespace eoip {
+
+namespace {
+
+Counters unclaimed;
+
+Counters &
+counters_of(eoip_tunnel *tunnel)
+{
+    return tunnel ? tunnel->counters : unclaimed;
+}
+
+const Counters &
+counters_of(const eoip_tunnel *tunnel)
+{
+    return tunnel ? tunnel->counters : unclaimed;
+}
+
+void
+count(std::atomic<std::uint64_t> &counter)
+{
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::optional<std::uint32_t>
+address_of(const Endpoint &end, eoip_resolver *resolve)
+{
+    if (end.kind == Endpoint::Kind::address) {
+        return end.ipv4;
+    }
+    std::uint32_t ipv4;
+    if (end.kind == Endpoint::Kind::host_name
+        && resolve(end.host_name.c_str(), &ipv4)) {
+        return ntohl(ipv4);
+    }
+    return {};
+}
+
+Setup
+resolve_all(const Config &config, eoip_resolver *resolve)
+{
+    return {config, address_of(config.remote, resolve),
+            address_of(config.local, resolve)};
+}
+
+bool
+unresolved(const Endpoint &end, const std::optional<std::uint32_t> &address)
+{
+    return end.kind == Endpoint::Kind::host_name && !address;
+}
+
+void
+add_endpoint(smap *options, const char *name, const Endpoint &end,
+             std::uint32_t address)
+{
+    if (end.kind == Endpoint::Kind::flow) {
+        smap_add(options, name, "flow");
+    } else if (end.kind != Endpoint::Kind::any) {
+        smap_add(options, name, format_ipv4(address).c_str());
+    }
+}
+
+void
+add_key(smap *options, const char *name, const Key &key)
+{
+    smap_add(options, name,
+             key.flow ? "flow" : std::to_string(key.value).c_str());
+}
+
+void
+add_number(smap *options, const char *name,
+           const std::optional<std::uint8_t> &value)
+{
+    smap_add(options, name,
+             value ? std::to_string(*value).c_str() : "inherit");
+}
+
+// Everything is said in full: where OVS has a default, ours may differ.
+void
+add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
+{
+    const Config &config = setup.config;
+
+    add_endpoint(options, "remote_ip", config.remote,
+                 setup.remote.value_or(nowhere));
+    add_endpoint(options, "local_ip", config.local,
+                 setup.local.value_or(nowhere));
+    add_key(options, "in_key", config.in_key);
+    add_key(options, "out_key", config.out_key);
+    add_number(options, "ttl", config.ttl);
+    add_number(options, "tos", config.tos);
+    smap_add(options, "df_default", config.dont_fragment ? "true" : "false");
+    if (config.egress_pkt_mark) {
+        smap_add(options, "egress_pkt_mark",
+                 std::to_string(*config.egress_pkt_mark).c_str());
+    }
+}
+
+eoip_match
+match_of(const Setup &setup, std::uint32_t nowhere)
+{
+    const Config &config = setup.config;
+    eoip_match match{};
+
+    match.remote_flow = config.remote.kind == Endpoint::Kind::flow;
+    if (!match.remote_flow) {
+        match.remote = htonl(setup.remote.value_or(nowhere));
+    }
+    match.local_flow = config.local.kind == Endpoint::Kind::flow;
+    if (!match.local_flow && config.local.kind != Endpoint::Kind::any) {
+        match.local = htonl(setup.local.value_or(nowhere));
+    }
+    match.key_flow = config.in_key.flow;
+    match.key = match.key_flow ? 0 : config.in_key.value;
+    return match;
+}
+
+void
+prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+        eoip_match *match)
+{
+    tunnel.prepared = setup;
+    add_ovs_options(ovs_options, setup, tunnel.nowhere);
+    *match = match_of(setup, tunnel.nowhere);
+}
+
+// 0.0.0.0/8 has room for every tunnel, and 0.0.0.0 itself stays unused.
+std::uint32_t
+next_nowhere()
+{
+    static std::atomic<std::uint32_t> last;
+    return (last.fetch_add(1) % 0xfffffe) + 1;
+}
+
+}  // namespace
+
+bool
+Setup::resolved() const
+{
+    return !unresolved(config.remote, remote)
+           && !unresolved(config.local, local);
+}
+
+bool
+Setup::has_names() const
+{
+    return config.remote.kind == Endpoint::Kind::host_name
+           || config.local.kind == Endpoint::Kind::host_name;
+}
+
+}  // namespace eoip
+
+eoip_tunnel::eoip_tunnel(const char *name_)
+    : name(name_), nowhere(eoip::next_nowhere())
+{
+}
+
+eoip_tunnel *
+eoip_tunnel_create(const char *name)
+{
+    return new eoip_tunnel(name);
+}
+
+void
+eoip_tunnel_destroy(eoip_tunnel *tunnel)
+{
+    delete tunnel;
+}
+
+char *
+eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
+                    eoip_resolver *resolve, smap *ovs_options,
+                    eoip_match *match)
+{
+    std::vector<eoip::Option> given;
+    const smap_node **nodes = smap_sort(options);
+    for (std::size_t i = 0; i < smap_count(options); i++) {
+        given.push_back({nodes[i]->key, nodes[i]->value});
+    }
+
+    const auto parsed = eoip::parse_options(given);
+    free(nodes);
+    if (parsed.errors.empty()) {
+        eoip::prepare(*tunnel, eoip::resolve_all(parsed.config, resolve),
+                      ovs_options, match);
+        return nullptr;
+    }
+
+    std::string all = tunnel->name + ": ";
+    for (const auto &error : parsed.errors) {
+        all += (&error == &parsed.errors.front() ? "" : "; ") + error;
+    }
+    return xstrdup(all.c_str());
+}
+
+void
+eoip_tunnel_commit(eoip_tunnel *tunnel)
+{
+    tunnel->setup = tunnel->prepared;
+    tunnel->resolved = tunnel->prepared.resolved();
+}
+
+bool
+eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
+                    smap *ovs_options, eoip_match *match)
+{
+    if (!eoip_tunnel_has_names(tunnel)) {
+        return false;
+    }
+    eoip::Setup setup = eoip::resolve_all(tunnel->setup->config, resolve);
+    // A name server that does not answer is no reason to cut a tunnel.
+    setup.remote = setup.remote ? setup.remote : tunnel->setup->remote;
+    setup.local = setup.local ? setup.local : tunnel->setup->local;
+    if (setup == *tunnel->setup) {
+        return false;
+    }
+    eoip::prepare(*tunnel, setup, ovs_options, match);
+    return true;
+}
+
+bool
+eoip_tunnel_is_resolved(const eoip_tunnel *tunnel)
+{
+    return tunnel->resolved.load(std::memory_order_relaxed);
+}
+
+bool
+eoip_tunnel_has_names(const eoip_tunnel *tunnel)
+{
+    return tunnel->setup && tunnel->setup->has_names();
+}
+
+void
+eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
+{
+    if (!eoip_tunnel_has_names(tunnel)) {
+        return;
+    }
+    auto add = [&](const char *name, const eoip::Endpoint &end,
+                   const std::optional<std::uint32_t> &address) {
+        if (end.kind == eoip::Endpoint::Kind::host_name) {
+            smap_add(status, name, address
+                     ? eoip::format_ipv4(*address).c_str() : "unresolved");
+        }
+    };
+    add("remote_address", tunnel->setup->config.remote,
+        tunnel->setup->remote);
+    add("local_address", tunnel->setup->config.local, tunnel->setup->local);
+}
+
+void
+eoip_tunnel_count_drop(eoip_tunnel *tunnel, eoip_drop drop)
+{
+    eoip::count(eoip::counters_of(tunnel).drops[drop]);
+}
+
+void
+eoip_tunnel_count_keepalive(eoip_tunnel *tunnel)
+{
+    eoip::count(eoip::counters_of(tunnel).rx_keepalives);
+}
+
+void
+eoip_tunnel_count_trimmed(eoip_tunnel *tunnel)
+{
+    eoip::count(eoip::counters_of(tunnel).rx_trimmed);
+}
+
+void
+eoip_tunnel_get_counters(const eoip_tunnel *tunnel, eoip_counters *counters)
+{
+    const eoip::Counters &from = eoip::counters_of(tunnel);
+
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        counters->drops[i] = from.drops[i].load(std::memory_order_relaxed);
+    }
+    counters->rx_keepalives
+        = from.rx_keepalives.load(std::memory_order_relaxed);
+    counters->rx_trimmed = from.rx_trimmed.load(std::memory_order_relaxed);
+}
+
+const char *
+eoip_drop_name(eoip_drop drop)
+{
+    static constexpr const char *kNames[] = {
+#define EOIP_DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
+        EOIP_DROPS(EOIP_DROP_NAME)
+#undef EOIP_DROP_NAME
+    };
+    return kNames[drop];
+}
+
+bool
+eoip_drop_is_rx(eoip_drop drop)
+{
+#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) + 1
+    return drop < 0 EOIP_RX_DROPS(EOIP_DROP_COUNT);
+#undef EOIP_DROP_COUNT
+}

@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// eoip/options.h: which options pass, what they come to, and what is said
+// about those that do not.
+
+#include "eoip/options.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace eoip {
+namespace {
+
+using Kind = Endpoint::Kind;
+
+Endpoint address(std::uint32_t ipv4)
+{
+    return {Kind::address, ipv4, {}};
+}
+
+Endpoint host_name(std::string name)
+{
+    return {Kind::host_name, 0, std::move(name)};
+}
+
+const Endpoint kFlowEndpoint = {Kind::flow, 0, {}};
+constexpr Key kFlowKey = {.flow = true};
+
+Config defaults()
+{
+    Config config;
+    config.remote = kFlowEndpoint;
+    config.ttl = 64;
+    config.tos = 0;
+    return config;
+}
+
+// What 'change' makes of the defaults.
+template <class Change> Config with(Change change)
+{
+    Config config = defaults();
+    change(config);
+    return config;
+}
+
+using Options = std::vector<Option>;
+
+// All errors, one a line.
+std::string errors(const Options &options)
+{
+    std::string text;
+    for (const std::string &error : parse_options(options).errors) {
+        text += text.empty() ? error : "\n" + error;
+    }
+    return text;
+}
+
+// The defaults.
+
+TEST(Options, NoneMeansTheDefaults)
+{
+    const ParsedOptions parsed = parse_options({});
+    EXPECT_EQ(parsed.errors, std::vector<std::string>());
+    EXPECT_EQ(parsed.config, defaults());
+}
+
+TEST(Options, WritingADefaultChangesNothing)
+{
+    for (const OptionInfo &info : option_table()) {
+        if (info.default_value.empty()) {
+            continue;
+        }
+        const ParsedOptions parsed =
+            parse_options(Options{{info.name, info.default_value}});
+        EXPECT_TRUE(parsed.errors.empty()) << info.name;
+        EXPECT_EQ(parsed.config, defaults()) << info.name;
+    }
+}
+
+// Good values, one option each.
+
+struct Good {
+    Option option;
+    Config config;
+};
+
+Good remote(std::string_view value, const Endpoint &endpoint)
+{
+    return {{"remote_ip", value},
+            with([&](Config &c) { c.remote = endpoint; })};
+}
+
+Good local(std::string_view value, const Endpoint &endpoint)
+{
+    return {{"local_ip", value}, with([&](Config &c) { c.local = endpoint; })};
+}
+
+Good keys(Option option, Key in, Key out)
+{
+    return {option, with([&](Config &c) {
+                c.in_key = in;
+                c.out_key = out;
+            })};
+}
+
+Good ttl(std::string_view value, std::optional<std::uint8_t> expected)
+{
+    return {{"ttl", value}, with([&](Config &c) { c.ttl = expected; })};
+}
+
+Good tos(std::string_view value, std::optional<std::uint8_t> expected)
+{
+    return {{"tos", value}, with([&](Config &c) { c.tos = expected; })};
+}
+
+Good df(std::string_view value, bool expected)
+{
+    return {{"df_default", value},
+            with([&](Config &c) { c.dont_fragment = expected; })};
+}
+
+Good mark(std::string_view value, std::uint32_t expected)
+{
+    return {{"egress_pkt_mark", value},
+            with([&](Config &c) { c.egress_pkt_mark = expected; })};
+}
+
+const std::string kLabel63(63, 'a');
+const std::string kName253 =
+    kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b');
+
+std::vector<Good> good_options()
+{
+    return {
+        remote("flow", kFlowEndpoint),
+        remote("192.0.2.1", address(0xc0000201)),
+        remote("1.0.0.0", address(0x01000000)),
+        remote("223.255.255.255", address(0xdfffffff)),
+        remote("127.0.0.1", address(0x7f000001)),
+        remote("peer.example.com", host_name("peer.example.com")),
+        remote("localhost", host_name("localhost")),
+        remote("3com.com", host_name("3com.com")),
+        remote("a-b.C-d", host_name("a-b.C-d")),
+        remote("1.2.3.4.com", host_name("1.2.3.4.com")),
+        remote("deadbeef", host_name("deadbeef")),
+        remote("x0x7f", host_name("x0x7f")),
+        remote(kLabel63, host_name(kLabel63)),
+        remote(kName253, host_name(kName253)),
+        local("198.51.100.2", address(0xc6336402)),
+        local("flow", kFlowEndpoint),
+        local("router.example", host_name("router.example")),
+        keys({"key", "0"}, {}, {}),
+        keys({"key", "65535"}, {.value = 65535}, {.value = 65535}),
+        keys({"key", "1234"}, {.value = 1234}, {.value = 1234}),
+        keys({"key", "0xfFfF"}, {.value = 65535}, {.value = 65535}),
+        keys({"key", "0X10"}, {.value = 16}, {.value = 16}),
+        keys({"key", "010"}, {.value = 8}, {.value = 8}),
+        keys({"key", "0000000000000000000017"}, {.value = 15}, {.value = 15}),
+        keys({"key", "flow"}, kFlowKey, kFlowKey),
+        keys({"in_key", "7"}, {.value = 7}, {}),
+        keys({"in_key", "flow"}, kFlowKey, {}),
+        keys({"out_key", "65535"}, {}, {.value = 65535}),
+        keys({"out_key", "flow"}, {}, kFlowKey),
+        ttl("1", 1),
+        ttl("255", 255),
+        ttl("0", 64),
+        ttl("inherit", std::nullopt),
+        tos("0", 0),
+        tos("4", 4),
+        tos("0xb8", 184),
+        tos("252", 252),
+        tos("inherit", std::nullopt),
+        df("true", true),
+        df("false", false),
+        mark("0", 0),
+        mark("0xffffffff", 4294967295),
+        mark("4294967295", 4294967295),
+    };
+}
+
+TEST(Options, GoodOnesPass)
+{
+    for (const auto &[option, config] : good_options()) {
+        const ParsedOptions parsed = parse_options(Options{option});
+        EXPECT_EQ(errors({option}), "") << option.name << "=" << option.value;
+        EXPECT_EQ(parsed.config, config) << option.name << "=" << option.value;
+    }
+}
+
+// Bad values: what the sentence says after "name=value ", up to the colon.
+
+struct Bad {
+    std::string_view name;
+    std::string_view value;
+    std::string_view fault;
+};
+
+constexpr std::string_view kIpv6 =
+    "is IPv6, but type=eoip has IPv4 endpoints only in this version";
+constexpr std::string_view kNeither = "is neither an address nor a host name";
+
+constexpr Bad kBadOptions[] = {
+    {"remote_ip", "", "is empty"},
+    {"remote_ip", "0.0.0.0", "is not a unicast address"},
+    {"remote_ip", "255.255.255.255", "is not a unicast address"},
+    {"remote_ip", "224.0.0.0", "is not a unicast address"},
+    {"remote_ip", "239.255.255.255", "is not a unicast address"},
+    {"remote_ip", "300.1.1.1", "is not an IPv4 address"},
+    {"remote_ip", "10.0.0", "is not an IPv4 address"},
+    {"remote_ip", "10", "is not an IPv4 address"},
+    {"remote_ip", "1.2.3.4.5", "is not an IPv4 address"},
+    {"remote_ip", "1.2.3.", "is not an IPv4 address"},
+    {"remote_ip", ".1.2.3", "is not an IPv4 address"},
+    {"remote_ip", "1..2.3", "is not an IPv4 address"},
+    {"remote_ip", "...", "is not an IPv4 address"},
+    {"remote_ip", "010.0.0.1", "is not an IPv4 address"},
+    {"remote_ip", "10.0.0.0001", "is not an IPv4 address"},
+    {"remote_ip", "10.0.0.256", "is not an IPv4 address"},
+    {"remote_ip", "10.0.0.1 ", kNeither},
+    {"remote_ip", "10.0.0.1/24", kNeither},
+    {"remote_ip", "192.0.2.1:47", kNeither},
+    {"remote_ip", "0x7f.1", kNeither},
+    {"remote_ip", "0x7f000001", kNeither},
+    {"remote_ip", "peer.1", kNeither},
+    {"remote_ip", "a_b.example", kNeither},
+    {"remote_ip", "-a.example", kNeither},
+    {"remote_ip", "a-.example", kNeither},
+    {"remote_ip", "a..example", kNeither},
+    {"remote_ip", ".example", kNeither},
+    {"remote_ip", "example.", kNeither},
+    {"remote_ip", "b\u00fccher.example", kNeither},
+    {"remote_ip", "2001:db8::1", kIpv6},
+    {"remote_ip", "fe80::1%eth0", kIpv6},
+    {"remote_ip", "::ffff:192.0.2.1", kIpv6},
+    {"local_ip", "2001:db8::1", kIpv6},
+    {"local_ip", "::", kIpv6},
+    {"local_ip", "255.255.255.255", "is not a unicast address"},
+    {"local_ip", "224.0.0.1", "is not a unicast address"},
+    {"local_ip", "1.2.3", "is not an IPv4 address"},
+    {"key", "", "is empty"},
+    {"key", "abc", "is not a number"},
+    {"key", "-1", "is not a number"},
+    {"key", "+1", "is not a number"},
+    {"key", " 1", "is not a number"},
+    {"key", "1 ", "is not a number"},
+    {"key", "1,2", "is not a number"},
+    {"key", "1.0", "is not a number"},
+    {"key", "1e3", "is not a number"},
+    {"key", "08", "is not a number"},
+    {"key", "0x", "is not a number"},
+    {"key", "0x-1", "is not a number"},
+    {"key", "0x0x1", "is not a number"},
+    {"key", "0b1", "is not a number"},
+    {"key", "0xfg", "is not a number"},
+    {"key", "Flow", "is not a number"},
+    {"key", "inherit", "is not a number"},
+    {"key", "65536", "is out of range"},
+    {"key", "0x10000", "is out of range"},
+    {"key", "0200000", "is out of range"},
+    {"key", "4294967296", "is out of range"},
+    {"key", "18446744073709551616", "is out of range"},
+    {"in_key", "65536", "is out of range"},
+    {"in_key", "x", "is not a number"},
+    {"out_key", "65536", "is out of range"},
+    {"out_key", "x", "is not a number"},
+    {"ttl", "256", "is out of range"},
+    {"ttl", "-1", "is not a number"},
+    {"ttl", "flow", "is not a number"},
+    {"tos", "256", "is out of range"},
+    {"tos", "253", "is out of range"},
+    {"tos", "1", "sets bits of ECN"},
+    {"tos", "0x03", "sets bits of ECN"},
+    {"tos", "af11", "is not a number"},
+    {"df_default", "yes", "is not a truth value"},
+    {"df_default", "TRUE", "is not a truth value"},
+    {"df_default", "1", "is not a truth value"},
+    {"df_default", "", "is empty"},
+    {"egress_pkt_mark", "4294967296", "is out of range"},
+    {"egress_pkt_mark", "x", "is not a number"},
+};
+
+std::string_view allowed(std::string_view name)
+{
+    for (const OptionInfo &info : option_table()) {
+        if (info.name == name) {
+            return info.allowed;
+        }
+    }
+    return "";
+}
+
+TEST(Options, BadOnesNameOptionValueFaultAndRange)
+{
+    for (const auto &[name, value, fault] : kBadOptions) {
+        const std::string error = errors({{name, value}});
+        std::string expected(name);
+        expected.append("=").append(value).append(" ").append(fault);
+        expected.append(": allowed are ").append(allowed(name));
+        if (value.starts_with("b\u00fc")) {
+            EXPECT_NE(error.find("b\\xc3\\xbccher"), std::string::npos);
+        } else {
+            EXPECT_EQ(error, expected);
+        }
+    }
+}
+
+TEST(Options, SayWhatTheDesignSays)
+{
+    EXPECT_EQ(errors({{"key", "99999"}}),
+              "key=99999 is out of range: allowed are 0 to 65535, or "
+              "\"flow\"");
+    EXPECT_EQ(errors({{"remot_ip", "1.2.3.4"}}),
+              "unknown option remot_ip=1.2.3.4: did you mean remote_ip?");
+}
+
+TEST(Options, NamesThatAreTooLong)
+{
+    const std::string label64(64, 'a');
+    const std::string name254 = kName253 + "b";
+    for (const std::string &name : {label64, label64 + ".example", name254}) {
+        EXPECT_NE(errors({{"remote_ip", name}}).find(kNeither),
+                  std::string::npos);
+    }
+}
+
+// The table.
+
+TEST(OptionTable, EveryRowHasAGoodAndABadTest)
+{
+    const auto goods = good_options();
+    for (const OptionInfo &info : option_table()) {
+        EXPECT_TRUE(std::any_of(
+            goods.begin(), goods.end(),
+            [&](const Good &good) { return good.option.name == info.name; }))
+            << info.name;
+        EXPECT_TRUE(
+            std::any_of(std::begin(kBadOptions), std::end(kBadOptions),
+                        [&](const Bad &bad) { return bad.name == info.name; }))
+            << info.name;
+    }
+}
+
+TEST(OptionTable, EveryRowIsComplete)
+{
+    for (const OptionInfo &info : option_table()) {
+        EXPECT_FALSE(info.allowed.empty()) << info.name;
+        EXPECT_TRUE(info.help.ends_with('.')) << info.name;
+        EXPECT_EQ(std::count_if(option_table().begin(), option_table().end(),
+                                [&](const OptionInfo &other) {
+                                    return other.name == info.name;
+                                }),
+                  1)
+            << info.name;
+    }
+}
+
+// Options together.
+
+TEST(Options, InKeyAndOutKeyOverrideKeyInAnyOrder)
+{
+    const Config expected = with([](Config &c) {
+        c.in_key = {.value = 1};
+        c.out_key = {.value = 2};
+    });
+    Options options = {{"in_key", "1"}, {"key", "flow"}, {"out_key", "2"}};
+    std::sort(options.begin(), options.end(),
+              [](auto &a, auto &b) { return a.name < b.name; });
+    do {
+        EXPECT_EQ(errors(options), "");
+        EXPECT_EQ(parse_options(options).config, expected);
+    } while (std::next_permutation(
+        options.begin(), options.end(),
+        [](auto &a, auto &b) { return a.name < b.name; }));
+}
+
+TEST(Options, AWholeTunnel)
+{
+    const Options options = {
+        {"remote_ip", "192.0.2.1"},
+        {"local_ip", "192.0.2.2"},
+        {"key", "100"},
+        {"ttl", "inherit"},
+        {"tos", "inherit"},
+        {"df_default", "true"},
+        {"egress_pkt_mark", "7"},
+    };
+    Config expected;
+    expected.remote = address(0xc0000201);
+    expected.local = address(0xc0000202);
+    expected.in_key = expected.out_key = {.value = 100};
+    expected.dont_fragment = true;
+    expected.egress_pkt_mark = 7;
+    EXPECT_EQ(errors(options), "");
+    EXPECT_EQ(parse_options(options).config, expected);
+}
+
+TEST(Options, LocalFlowNeedsRemoteFlow)
+{
+    EXPECT_EQ(errors({{"local_ip", "flow"}, {"remote_ip", "192.0.2.2"}}),
+              "local_ip=flow needs remote_ip=flow, but remote_ip=192.0.2.2");
+    EXPECT_EQ(errors({{"local_ip", "flow"}, {"remote_ip", "peer"}}),
+              "local_ip=flow needs remote_ip=flow, but remote_ip=peer");
+    EXPECT_EQ(errors({{"local_ip", "flow"}, {"remote_ip", "flow"}}), "");
+    EXPECT_EQ(errors({{"local_ip", "192.0.2.2"}, {"remote_ip", "flow"}}), "");
+}
+
+TEST(Options, TheTwoEndsDiffer)
+{
+    EXPECT_EQ(errors({{"local_ip", "192.0.2.2"}, {"remote_ip", "192.0.2.2"}}),
+              "local_ip=192.0.2.2 equals remote_ip: a tunnel needs two "
+              "different addresses");
+    EXPECT_EQ(errors({{"local_ip", "peer"}, {"remote_ip", "peer"}}), "");
+}
+
+TEST(Options, MixedAddressFamiliesAreCalledThat)
+{
+    const std::string mixed =
+        errors({{"remote_ip", "192.0.2.1"}, {"local_ip", "2001:db8::1"}});
+    EXPECT_NE(mixed.find("remote_ip=192.0.2.1 and local_ip=2001:db8::1 mix "
+                         "address families: both ends need IPv4"),
+              std::string::npos)
+        << mixed;
+    const std::string reverse =
+        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "192.0.2.1"}});
+    EXPECT_NE(reverse.find("remote_ip=2001:db8::1 and local_ip=192.0.2.1 mix "
+                           "address families: both ends need IPv4"),
+              std::string::npos)
+        << reverse;
+    const std::string both =
+        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "2001:db8::2"}});
+    EXPECT_EQ(both.find("mix"), std::string::npos) << both;
+}
+
+TEST(Options, EveryFaultIsReported)
+{
+    const auto parsed = parse_options(Options{{"remote_ip", "224.0.0.1"},
+                                              {"key", "x"},
+                                              {"ttl", "999"},
+                                              {"foo", ""}});
+    EXPECT_EQ(parsed.errors.size(), 4u);
+}
+
+TEST(Options, ARefusedRemoteDoesNotBlameLocal)
+{
+    const auto parsed = parse_options(
+        Options{{"remote_ip", "224.0.0.1"}, {"local_ip", "flow"}});
+    EXPECT_EQ(parsed.errors.size(), 1u);
+}
+
+TEST(Options, TwiceTheSameIsAFault)
+{
+    EXPECT_EQ(errors({{"key", "1"}, {"key", "2"}}),
+              "key=2 is given more than once");
+}
+
+// Hostile text.
+
+TEST(Options, LongAndUnprintableTextIsShown)
+{
+    const std::string value("\x1b[31m\n\0\\", 8);
+    EXPECT_EQ(errors({{"key", value}}),
+              "key=\\x1b[31m\\x0a\\x00\\x5c is not a number: allowed are 0 to "
+              "65535, or \"flow\"");
+    EXPECT_NE(errors({{"key", std::string_view("1\0002", 3)}}), "");
+}
+
+TEST(Options, ErrorsAreBounded)
+{
+    for (const std::string &text :
+         {std::string(100000, 'a'), std::string(100000, '\xff')}) {
+        EXPECT_LE(errors({{"key", text}}).size(), 200u);
+        EXPECT_LE(errors({{"remote_ip", text}}).size(), 250u);
+        EXPECT_LE(errors({{text, text}}).size(), 300u);
+    }
+}
+
+// The nearest name.
+
+TEST(NearestOption, KnowsCommonSlips)
+{
+    constexpr std::string_view kSlips[][2] = {
+        {"remot_ip", "remote_ip"},
+        {"remote-ip", "remote_ip"},
+        {"remote", "remote_ip"},
+        {"remoteip", "remote_ip"},
+        {"rmeote_ip", "remote_ip"},
+        {"Remote_IP", "remote_ip"},
+        {"local", "local_ip"},
+        {"lcoal_ip", "local_ip"},
+        {"kye", "key"},
+        {"keys", "key"},
+        {"KEY", "key"},
+        {"inkey", "in_key"},
+        {"out-key", "out_key"},
+        {"TTL", "ttl"},
+        {"tso", "tos"},
+        {"df_defualt", "df_default"},
+        {"pkt_mark", ""},
+        {"egress_mark", "egress_pkt_mark"},
+        {"keepalive", ""},
+        {"csum", ""},
+        {"dst_port", ""},
+        {"", ""},
+    };
+    for (const auto &[slip, meant] : kSlips) {
+        EXPECT_EQ(nearest_option(slip), meant) << slip;
+    }
+}
+
+TEST(NearestOption, OfAnOptionIsItself)
+{
+    for (const OptionInfo &info : option_table()) {
+        EXPECT_EQ(nearest_option(info.name), info.name);
+    }
+}
+
+TEST(NearestOption, OfALongNameIsNone)
+{
+    EXPECT_EQ(nearest_option(std::string(100000, 'k')), "");
+}
+
+TEST(Options, UnknownWithoutANearNameListsAll)
+{
+    const std::string error = errors({{"csum", "true"}});
+    EXPECT_TRUE(error.starts_with("unknown option csum=true: known are "));
+    for (const OptionInfo &info : option_table()) {
+        EXPECT_NE(error.find(info.name), std::string::npos) << info.name;
+    }
+}
+
+TEST(FormatIpv4, WritesADottedQuad)
+{
+    EXPECT_EQ(format_ipv4(0), "0.0.0.0");
+    EXPECT_EQ(format_ipv4(0xc0000201), "192.0.2.1");
+    EXPECT_EQ(format_ipv4(0xffffffff), "255.255.255.255");
+}
+
+}  // namespace
+}  // namespace eoip

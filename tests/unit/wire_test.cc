@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// eoip/wire.h: what is received, what is sent, and that both agree.
+
+#include "eoip/wire.h"
+
+#include <algorithm>
+#include <ostream>
+#include <random>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "packet.h"
+#include "vectors.h"
+
+namespace eoip {
+
+// How GoogleTest prints a Received.
+void PrintTo(const Received &rx, std::ostream *out)
+{
+    constexpr const char *kDropNames[] = {
+#define DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
+        EOIP_DROPS(DROP_NAME)
+#undef DROP_NAME
+    };
+    switch (rx.kind) {
+    case Received::Kind::frame:
+        *out << "frame";
+        break;
+    case Received::Kind::keepalive:
+        *out << "keepalive";
+        break;
+    case Received::Kind::drop:
+        *out << kDropNames[rx.drop];
+        break;
+    }
+    if (rx.key_known) {
+        *out << " key " << rx.key;
+    }
+    if (rx.kind == Received::Kind::frame) {
+        *out << " frame_bytes " << rx.frame_bytes;
+    }
+    if (rx.trimmed) {
+        *out << " trimmed";
+    }
+}
+
+namespace {
+
+using test::Buffer;
+using test::Packet;
+
+constexpr std::uint16_t kKeys[] = {0, 1, 255, 256, 1234, 65535};
+
+// One line that says all about a received packet; tests compare these.
+std::string received(const Buffer &packet, bool checksum_verified = false)
+{
+    return testing::PrintToString(receive(packet, checksum_verified));
+}
+
+// Sending as the switch does it: a prepared header, completed for one frame.
+
+struct Template {
+    std::uint8_t tos = 0;
+    std::uint8_t ttl = 255;
+    bool dont_fragment = false;
+    std::uint32_t src = 0xc0000201;
+    std::uint32_t dst = 0xc6336402;
+};
+
+Buffer prepared_header(std::uint16_t key, const Template &t)
+{
+    return Packet()
+        .ipv4({.tos = t.tos,
+               .total_bytes = 0,
+               .id = 0,
+               .dont_fragment = t.dont_fragment,
+               .ttl = t.ttl,
+               .src = t.src,
+               .dst = t.dst})
+        .eoip(key)
+        .bytes();
+}
+
+Buffer send(std::uint16_t key, const Buffer &frame, std::uint16_t ip_id,
+            const Template &t = {})
+{
+    Buffer out = prepared_header(key, t);
+    put_header(out.data() + kIpv4HeaderBytes, key, 0);
+    complete_header(out.data(), static_cast<std::uint16_t>(frame.size()),
+                    ip_id);
+    out.insert(out.end(), frame.begin(), frame.end());
+    return out;
+}
+
+// Vectors.
+
+TEST(Vectors, AreReceivedAsTheySay)
+{
+    const auto vectors = test::all_vectors();
+    ASSERT_GE(vectors.size(), 45u);
+    for (const test::Vector &vector : vectors) {
+        std::string expected = vector.expect;
+        if (vector.key) {
+            expected += " key " + std::to_string(*vector.key);
+        }
+        if (vector.expect == "frame") {
+            expected += " frame_bytes " + std::to_string(vector.frame_bytes);
+        }
+        expected += vector.trimmed ? " trimmed" : "";
+        EXPECT_EQ(received(vector.packet), expected) << vector.name;
+    }
+}
+
+TEST(Vectors, HaveUniqueNames)
+{
+    std::set<std::string> names;
+    for (const test::Vector &vector : test::all_vectors()) {
+        EXPECT_TRUE(names.insert(vector.name).second) << vector.name;
+    }
+}
+
+TEST(Vectors, ShowEveryDropOfReceiving)
+{
+    std::set<std::string> shown;
+    for (const test::Vector &vector : test::all_vectors()) {
+        shown.insert(vector.expect);
+    }
+#define IS_SHOWN(SYMBOL, NAME, SENTENCE)                                      \
+    EXPECT_TRUE(shown.contains(NAME)) << NAME;
+    EOIP_RX_DROPS(IS_SHOWN)
+#undef IS_SHOWN
+}
+
+// Keys.
+
+TEST(Receive, ReadsTheKeyLittleEndian)
+{
+    for (const std::uint16_t key : kKeys) {
+        EXPECT_EQ(received(Packet().eoip(key).frame(60).bytes()),
+                  "frame key " + std::to_string(key) + " frame_bytes 60");
+    }
+    const Buffer packet = Packet().eoip(1234).frame(60).bytes();
+    EXPECT_EQ(packet[26], 0xd2);  // [cap]
+    EXPECT_EQ(packet[27], 0x04);
+}
+
+// Lengths.
+
+TEST(Receive, AcceptsTheSmallestAndTheLargestFrame)
+{
+    EXPECT_EQ(received(Packet().eoip(7).frame(14).bytes()),
+              "frame key 7 frame_bytes 14");
+    EXPECT_EQ(received(Packet().eoip(7).frame(EOIP_FRAME_MAX).bytes()),
+              "frame key 7 frame_bytes 65507");
+}
+
+TEST(Receive, DropsFramesOf1To13)
+{
+    for (std::uint16_t n = 1; n < EOIP_FRAME_MIN; n++) {
+        EXPECT_EQ(received(Packet().eoip(7).frame(n).bytes()),
+                  "frame_too_short key 7")
+            << n;
+        EXPECT_EQ(
+            received(Packet().eoip(7, {.frame_bytes = n}).frame(60).bytes()),
+            "frame_too_short key 7 trimmed")
+            << n;
+    }
+}
+
+TEST(Receive, TrimsToTheLengthField)
+{
+    const auto packet = Packet().eoip(7, {.frame_bytes = 42}).frame(60);
+    EXPECT_EQ(received(packet.bytes()), "frame key 7 frame_bytes 42 trimmed");
+}
+
+TEST(Receive, DropsWhatIsShorterThanTheLengthField)
+{
+    constexpr std::uint16_t kLengths[] = {61, 62, 1000, 65507, 65508, 65535};
+    for (const std::uint16_t n : kLengths) {
+        const auto packet = Packet().eoip(7, {.frame_bytes = n}).frame(60);
+        EXPECT_EQ(received(packet.bytes()), "length_beyond_packet key 7") << n;
+    }
+}
+
+TEST(Receive, DoesNotFillAFrameFromEthernetPadding)
+{
+    const auto packet = Packet().eoip(7, {.frame_bytes = 18}).frame(14);
+    EXPECT_EQ(received(Packet(packet).pad_to(46).bytes()),
+              "length_beyond_packet key 7");
+}
+
+TEST(Receive, IgnoresEthernetPadding)
+{
+    EXPECT_EQ(received(Packet().eoip(7).frame(14).pad_to(46).bytes()),
+              "frame key 7 frame_bytes 14");
+    EXPECT_EQ(received(Packet().eoip(7).pad_to(46).bytes()),
+              "keepalive key 7");
+}
+
+TEST(Receive, TakesAKeepaliveForOne)
+{
+    for (const std::uint16_t key : kKeys) {
+        EXPECT_EQ(received(Packet().eoip(key).bytes()),
+                  "keepalive key " + std::to_string(key));
+    }
+    EXPECT_EQ(received(Packet().eoip(7, {.frame_bytes = 0}).frame(8).bytes()),
+              "keepalive key 7 trimmed");
+}
+
+// Truncation: each prefix is copied to a block of its own size, so that a
+// sanitizer sees a read behind it.
+
+TEST(Receive, DropsAPacketCutAtAnyByte)
+{
+    const Buffer whole = Packet().eoip(7).frame(60).bytes();
+    for (std::size_t n = 0; n < whole.size(); n++) {
+        const Buffer cut(whole.begin(),
+                         whole.begin() + static_cast<std::ptrdiff_t>(n));
+        EXPECT_EQ(received(cut), "ip_header") << n;
+    }
+}
+
+TEST(Receive, NamesWhatIsMissingWhenIpItselfEndsEarly)
+{
+    const Buffer whole = Packet().eoip(7).frame(60).bytes();
+    for (std::size_t n = 20; n < whole.size(); n++) {
+        const Buffer payload(whole.begin() + 20,
+                             whole.begin() + static_cast<std::ptrdiff_t>(n));
+        EXPECT_EQ(received(Packet().frame(payload).bytes()),
+                  n < 28 ? "truncated" : "length_beyond_packet key 7")
+            << n;
+    }
+}
+
+// The outer IPv4 header.
+
+TEST(Receive, RequiresNothingOfTosTtlAndId)
+{
+    for (int i = 0; i < 256; i++) {
+        const auto byte = static_cast<std::uint8_t>(i);
+        const auto word = static_cast<std::uint16_t>(i * 0x0101);
+        for (const bool df : {false, true}) {
+            EXPECT_EQ(received(Packet()
+                                   .ipv4({.tos = byte,
+                                          .id = word,
+                                          .dont_fragment = df,
+                                          .ttl = byte})
+                                   .eoip(7)
+                                   .frame(60)
+                                   .bytes()),
+                      "frame key 7 frame_bytes 60");
+        }
+    }
+}
+
+TEST(Receive, DropsFragments)
+{
+    const auto fragment = [](bool more, std::uint16_t offset) {
+        return Packet()
+            .ipv4({.more_fragments = more, .offset_bytes = offset})
+            .eoip(7)
+            .frame(60)
+            .bytes();
+    };
+    EXPECT_EQ(received(fragment(true, 0)), "fragment");
+    EXPECT_EQ(received(fragment(true, 1480)), "fragment");
+    EXPECT_EQ(received(fragment(false, 1480)), "fragment");
+    EXPECT_EQ(received(fragment(false, 8)), "fragment");
+    EXPECT_EQ(received(fragment(false, 65528)), "fragment");
+}
+
+TEST(Receive, DropsIpOptions)
+{
+    for (std::size_t n = 4; n <= 40; n += 4) {
+        EXPECT_EQ(
+            received(
+                Packet().ipv4({.option_bytes = n}).eoip(7).frame(60).bytes()),
+            "ip_options");
+    }
+}
+
+TEST(Receive, DropsOtherVersionsAndHeaderLengths)
+{
+    Buffer packet = Packet().eoip(7).frame(60).bytes();
+    for (int first = 0; first < 256; first++) {
+        packet[0] = static_cast<std::uint8_t>(first);
+        const char *expected = first == 0x45 ? "frame key 7 frame_bytes 60"
+                               : first > 0x45 && first <= 0x4f ? "ip_options"
+                                                               : "ip_header";
+        EXPECT_EQ(received(packet, true), expected) << first;
+    }
+}
+
+TEST(Receive, DropsAnyWrongChecksum)
+{
+    for (int error = 1; error <= 0xffff; error++) {
+        const auto packet = Packet().ipv4(
+            {.checksum_error = static_cast<std::uint16_t>(error)});
+        ASSERT_EQ(received(Packet(packet).eoip(7).frame(60).bytes()),
+                  "ip_checksum")
+            << error;
+    }
+}
+
+TEST(Receive, LeavesAVerifiedChecksumAlone)
+{
+    const auto packet = Packet().ipv4({.checksum_error = 1}).eoip(7).frame(60);
+    EXPECT_EQ(received(packet.bytes(), true), "frame key 7 frame_bytes 60");
+}
+
+// What else has IP protocol 47.
+
+TEST(Receive, KnowsOtherProtocols)
+{
+    constexpr std::uint32_t kMagics[] = {
+        0x00006558,  // GRE, Ethernet
+        0x20006558,  // GRE, Ethernet, with a key
+        0x00000800,  // GRE, IPv4
+        0x100088be,  // ERSPAN version 2
+        0x100022eb,  // ERSPAN version 3
+        0x3001880b,  // PPTP
+        0x20006400,  // Our protocol number in GRE version 0
+    };
+    for (const std::uint32_t magic : kMagics) {
+        EXPECT_EQ(
+            received(Packet().eoip(7, {.magic = magic}).frame(60).bytes()),
+            "not_eoip")
+            << std::hex << magic;
+    }
+    for (int bit = 0; bit < 32; bit++) {
+        const std::uint32_t magic = EOIP_MAGIC ^ 1u << bit;
+        EXPECT_EQ(
+            received(Packet().eoip(7, {.magic = magic}).frame(60).bytes()),
+            "not_eoip")
+            << bit;
+    }
+}
+
+// Sending.
+
+TEST(Send, WritesTheBytesThatRouterOsWrites)
+{
+    // The keepalive of [cap].
+    EXPECT_EQ(send(100, {}, 0x7800, {.src = 0x4e2f37c5, .dst = 0x808c72af}),
+              test::all_vectors().at(0).packet);
+}
+
+TEST(Send, AgreesWithThePacketBuilder)
+{
+    for (const std::uint16_t key : kKeys) {
+        const Buffer frame = test::sample_frame(60);
+        EXPECT_EQ(
+            send(key, frame, 0xbeef),
+            Packet().ipv4({.id = 0xbeef}).eoip(key).frame(frame).bytes());
+    }
+}
+
+// RFC 1624's corner is the sum that comes out as 0 or 0xffff: so take every
+// length, with ids that reach it, and headers whose own checksum is extreme.
+TEST(Send, ChecksumEqualsAFullRecomputation)
+{
+    std::set<std::uint16_t> seen;
+    for (const std::uint32_t dst : {0xc6336402u, 0x00000001u, 0xfffffffeu}) {
+        const Buffer prepared = prepared_header(7, {.dst = dst});
+        const std::uint16_t start = load_be16(prepared.data() + 10);
+        for (std::uint32_t total = 28; total <= 65535; total++) {
+            const auto corner = static_cast<std::uint16_t>(start - total);
+            for (const int delta : {-1, 0, 1, 0x1234}) {
+                const auto id = static_cast<std::uint16_t>(corner + delta);
+                Buffer header = prepared;
+                complete_header(header.data(),
+                                static_cast<std::uint16_t>(total - 28), id);
+                const std::uint16_t actual = load_be16(header.data() + 10);
+                seen.insert(actual);
+                header[10] = header[11] = 0;
+                ASSERT_EQ(actual, test::reference_checksum(header.data(), 20))
+                    << "total " << total << " id " << id;
+            }
+        }
+    }
+    EXPECT_TRUE(seen.contains(0x0000));
+    EXPECT_FALSE(seen.contains(0xffff));  // A header's sum is never zero.
+}
+
+TEST(Send, ChecksumIsRightForEveryIdAndPreparedHeader)
+{
+    for (std::uint32_t i = 0; i <= 0xffff; i++) {
+        const auto word = static_cast<std::uint16_t>(i);
+        const Template t = {.src = 0xc0000000u | i, .dst = ~i};
+        const Buffer sent = send(7, test::sample_frame(14), word, t);
+        ASSERT_TRUE(ipv4_checksum_ok(sent.data())) << i;
+    }
+}
+
+// Property: what is sent is received.
+
+TEST(RoundTrip, RandomFramesAndKeys)
+{
+    std::mt19937 random(20260101);
+    const auto any = [&random](std::uint32_t low, std::uint32_t high) {
+        return std::uniform_int_distribution<std::uint32_t>(low, high)(random);
+    };
+    for (int i = 0; i < 3000; i++) {
+        const std::uint32_t max = i % 10 ? 1600 : EOIP_FRAME_MAX;
+        const auto key = static_cast<std::uint16_t>(any(0, 65535));
+        Buffer frame(any(EOIP_FRAME_MIN, max));
+        std::generate(frame.begin(), frame.end(),
+                      [&random] { return random() & 0xff; });
+        const Template t = {.tos = static_cast<std::uint8_t>(any(0, 255)),
+                            .ttl = static_cast<std::uint8_t>(any(1, 255)),
+                            .dont_fragment = any(0, 1) == 1,
+                            .src = any(0, UINT32_MAX),
+                            .dst = any(0, UINT32_MAX)};
+        const auto id = static_cast<std::uint16_t>(any(0, 65535));
+
+        const Buffer packet = send(key, frame, id, t);
+        const Received rx = receive(packet, false);
+
+        ASSERT_EQ(rx.kind, Received::Kind::frame);
+        ASSERT_EQ(rx.key, key);
+        ASSERT_FALSE(rx.trimmed);
+        const Bytes got = Bytes(packet).subspan(kFrameOffset, rx.frame_bytes);
+        ASSERT_TRUE(
+            std::equal(got.begin(), got.end(), frame.begin(), frame.end()));
+    }
+}
+
+TEST(RoundTrip, VectorsOfWholeFramesAreSentBack)
+{
+    int n_sent = 0;
+    for (const test::Vector &vector : test::all_vectors()) {
+        const Received rx = receive(vector.packet, false);
+        if (rx.kind == Received::Kind::drop || rx.trimmed) {
+            continue;
+        }
+        const std::uint8_t *ip = vector.packet.data();
+        const Bytes frame =
+            Bytes(vector.packet).subspan(kFrameOffset, rx.frame_bytes);
+        const Buffer sent =
+            send(rx.key, Buffer(frame.begin(), frame.end()), load_be16(ip + 4),
+                 {.tos = ip[1],
+                  .ttl = ip[8],
+                  .dont_fragment = (ip[6] & 0x40) != 0,
+                  .src = load_be32(ip + 12),
+                  .dst = load_be32(ip + 16)});
+        EXPECT_TRUE(std::equal(sent.begin(), sent.end(), ip)) << vector.name;
+        n_sent++;
+    }
+    EXPECT_GE(n_sent, 20);
+}
+
+}  // namespace
+}  // namespace eoip

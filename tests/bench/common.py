@@ -75,10 +75,13 @@ def ratio(row, other):
     return (statistics.median(ratios), *quartiles(ratios))
 
 
-# Which ratios are worth a column.  The last one is the A/A control: two ports
-# of one type, whose distance from 1 is the error of the measurement.
+# Which ratios are worth a line.  gre2 is the A/A control: two ports of one
+# type, whose distance from 1 is the error of the measurement.
 RATIOS = [("eoip", "gre"), ("eoip", "vxlan"), ("eoip", "geneve"),
-          ("gre2", "gre")]
+          ("gre2", "gre"),
+          ("eoip many", "eoip 1 port"), ("gre many", "gre 1 port"),
+          ("eoip 1 port", "gre 1 port"), ("eoip many", "gre many"),
+          ("eoip flow", "gre flow")]
 
 
 def print_table(results):
@@ -91,12 +94,12 @@ def print_table(results):
         print(f"\n{bench}: {what}, {unit}"
               + (f" ({count} rounds)" if count > 1 else ""))
         if count > 1:
-            print(f"  {'':14}{'median':>11}{'quartiles':>23}{'min':>11}"
+            print(f"  {'':26}{'median':>11}{'quartiles':>23}{'min':>11}"
                   f"{'max':>11}")
         for row in rows:
             samples = row["samples"]
             middle = statistics.median(samples)
-            text = f"  {row['variant']:14}{middle:11,.1f}"
+            text = f"  {row['variant']:26}{middle:11,.1f}"
             if count > 1:
                 low, high = quartiles(samples)
                 text += (f"{f'{low:,.1f} .. {high:,.1f}':>23}"
@@ -106,7 +109,7 @@ def print_table(results):
             a, b = (find(rows, bench, what, name) for name in (one, other))
             if a and b:
                 middle, low, high = ratio(a, b)
-                text = f"  {one + '/' + other:14}{middle:11.3f}"
+                text = f"  {one + ' / ' + other:26}{middle:11.3f}"
                 if count > 1:
                     text += f"{f'{low:.3f} .. {high:.3f}':>23}"
                 print(text)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private Open vSwitch with DPDK's null and pcap devices as ports, for
-measuring cycles per packet.  The caller must be in a network and PID
-namespace of its own (see enter_namespace); they end with it."""
+measuring cycles per packet.  Each is in a network namespace of its own."""
 
 import json
 import os
@@ -23,17 +22,16 @@ SOURCE, SINK, PATCH, FIRST_TUNNEL = 1, 2, 3, 10
 
 
 def enter_namespace():
-    """Starts this script again in fresh network, PID and mount namespaces.
-    When it ends, however it ends, the kernel ends all it has started: a
-    poll-mode thread left over would burn its core for ever."""
+    """Starts this script again in a fresh PID namespace.  When it ends,
+    however it ends, the kernel ends all it has started: a poll-mode thread
+    left over would burn its core for ever."""
     if os.environ.get("BENCH_NAMESPACE"):
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return
     if os.geteuid() or not shutil.which("unshare"):
         common.skip("needs root and unshare")
     done = subprocess.run(
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc",
-         "--kill-child", "--", sys.executable, *sys.argv],
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--",
+         sys.executable, *sys.argv],
         env={**os.environ, "BENCH_NAMESPACE": "1"})
     sys.exit(done.returncode if done.returncode >= 0 else 1)
 
@@ -82,10 +80,9 @@ class Switch:
         self.stop()
 
     def tool(self, name):
-        for path in (self.build / name, ):
-            if path.exists():
-                return str(path)
-        raise Failure(f"{self.build / name} is not built")
+        if not (self.build / name).exists():
+            raise Failure(f"{self.build / name} is not built")
+        return str(self.build / name)
 
     def run(self, name, *args):
         done = subprocess.run([self.tool(name), *args], env=self.env,
@@ -102,10 +99,10 @@ class Switch:
     def ofctl(self, *args):
         return self.run("utilities/ovs-ofctl", "-O", "OpenFlow13", *args)
 
-    def spawn(self, name, *args):
+    def spawn(self, name, *args, under=()):
         log = open(self.dir / f"{pathlib.Path(name).name}.out", "wb")
         self.processes.append(subprocess.Popen(
-            [self.tool(name), *args], env=self.env, cwd=self.dir, stdout=log,
+            [*under, self.tool(name), *args], env=self.env, cwd=self.dir, stdout=log,
             stderr=log))
 
     def start(self):
@@ -125,7 +122,7 @@ class Switch:
         self.spawn("vswitchd/ovs-vswitchd", f"unix:{self.dir}/db.sock",
                    f"--unixctl={self.dir}/vswitchd.ctl",
                    f"--log-file={self.dir}/vswitchd.log",
-                   "--verbose=console:off")
+                   "--verbose=console:off", under=("unshare", "--net"))
         self.wait(lambda: (self.dir / "vswitchd.ctl").exists(),
                   "ovs-vswitchd")
         inner, outer = "br-int", "br-phy"
@@ -146,9 +143,11 @@ class Switch:
             self.add_source("net_null0,size=64")
         for command in (f"ip addr add {packets.LOCAL_IP}/24 dev br-phy",
                         "ip link set br-phy up"):
-            subprocess.run(command.split(), check=True)
+            subprocess.run(["nsenter", f"--target={self.processes[-1].pid}",
+                            "--net", *command.split()], check=True)
         self.wait(lambda: "br-phy" in self.appctl("ovs/route/show"),
                   "the route")
+        self.appctl("tnl/neigh/aging", "3600")
         self.appctl("tnl/neigh/set", "br-phy", packets.REMOTE_IP,
                     packets.REMOTE_MAC)
         self.ofctl("add-flow", "br-phy",
@@ -156,8 +155,16 @@ class Switch:
         self.ofctl("add-flow", self.sink_bridge,
                    f"priority=1,actions=output:{SINK}")
 
+    def pause(self):
+        """Gives the core to another switch."""
+        self.processes[-1].send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.processes[-1].send_signal(signal.SIGCONT)
+
     def stop(self):
         for process in reversed(self.processes):
+            process.send_signal(signal.SIGCONT)
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(10)
@@ -247,15 +254,18 @@ class Switch:
         for start in range(0, len(command), step):
             self.vsctl(*command[start + 1:start + step])
 
-    def steer(self, tunnel, pcap=None):
+    def steer(self, tunnel, pcap):
         """Sends the source's packets through 'tunnel', or through none.  For
-        pop the packets are those of the file."""
+        pop the packets are those of the file.  For push they get a remote
+        and an id, which count only with a tunnel that takes them per flow."""
         if self.direction == "pop":
             # The source reads a file once, when it is made.
             self.vsctl("--if-exists", "del-port", "source")
             target = "LOCAL" if tunnel else f"output:{PATCH}"
         else:
-            target = f"output:{self.tunnels[tunnel] if tunnel else PATCH}"
+            target = (f"set_field:{packets.REMOTE_IP}->tun_dst,"
+                      f"set_field:1->tun_id,output:{self.tunnels[tunnel]}"
+                      if tunnel else f"output:{PATCH}")
         self.ofctl("add-flow", self.source_bridge,
                    f"priority=2,in_port={SOURCE},actions={target}")
         if self.direction == "pop":

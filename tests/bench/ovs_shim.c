@@ -124,6 +124,9 @@ initialize(void)
     }
     initialized = true;
 
+    if (eoip_provider_register) {
+        eoip_provider_register();   /* First, as in ovs-vswitchd. */
+    }
     /* The initializers themselves are private; these calls imply them.  A
      * tunnel looks its route up when it is configured. */
     dp_enumerate_types(&types);
@@ -132,9 +135,6 @@ initialize(void)
     sset_destroy(&types);
 
     netdev_register_provider(&empty_class);
-    if (eoip_provider_register) {
-        eoip_provider_register();
-    }
 }
 
 static struct netdev *

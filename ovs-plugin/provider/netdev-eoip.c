@@ -497,11 +497,12 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
                         struct dp_packet *packet,
                         const struct ovs_action_push_tnl *data)
 {
+    const char *prepared = (const char *) data->header;
     size_t frame_bytes = dp_packet_size(packet);
     char *eth = dp_packet_push_uninit(packet, EOIP_PUSH_BYTES);
 
-    memcpy(eth, data->header, ETH_HEADER_LEN);
-    eoip_put_outer(eth + ETH_HEADER_LEN, data->header + ETH_HEADER_LEN,
+    memcpy(eth, prepared, ETH_HEADER_LEN);
+    eoip_put_outer(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
                    frame_bytes);
     packet->packet_type = htonl(PT_ETH);
     dp_packet_reset_offsets(packet);

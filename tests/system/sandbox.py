@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests do with a sandbox: run commands in it, send through it, look.
+
+A thin layer over utilities/eoip-sandbox.  Everything here has a time limit;
+`until` is the only way to wait."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TOP, "utilities"))
+
+import netns_socket  # noqa: E402
+
+ADDRESS = {"a": "192.0.2.1", "b": "192.0.2.2",
+           "host-a": "10.0.0.1", "host-b": "10.0.0.2"}
+
+# <linux/if_packet.h>
+SOL_PACKET = 263
+PACKET_AUXDATA = 8
+PACKET_OUTGOING = 4
+TP_STATUS_VLAN_VALID = 1 << 4
+
+
+class Failure(Exception):
+    """The test has failed; the message says why in one line."""
+
+
+class Skip(Exception):
+    """The test makes no sense on this machine; the message says why."""
+
+
+def check(condition, reason):
+    if not condition:
+        raise Failure(reason)
+
+
+def check_equal(what, seen, expected):
+    check(seen == expected, f"{what} is {seen!r}, expected {expected!r}")
+
+
+def until(condition, reason, seconds=10.0):
+    """Returns condition()'s value once it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        check(time.monotonic() < deadline, f"{reason} ({seconds:.0f} s)")
+        time.sleep(0.02)
+
+
+def run(*command, timeout=30.0):
+    return subprocess.run(command, capture_output=True, text=True,
+                          timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+class Sandbox:
+    def __init__(self, name):
+        self.name = name
+        self.sites = []
+        os.environ["EOIP_SANDBOX"] = name
+
+    ## The sandbox's own verbs.
+
+    def call(self, *arguments, timeout=60.0):
+        return run(f"{TOP}/utilities/eoip-sandbox", *arguments,
+                   timeout=timeout)
+
+    def up(self, *arguments):
+        done = self.call("up", *arguments)
+        check(done.returncode == 0, f"eoip-sandbox up: {done.stderr.strip()}")
+        self.sites = ["a"] if "--plain-b" in arguments else ["a", "b"]
+
+    def down(self):
+        done = self.call("down")
+        check(done.returncode == 0, f"eoip-sandbox down: {done.stderr.strip()}")
+        self.sites = []
+
+    def restart(self, site):
+        done = self.call("restart", site)
+        check(done.returncode == 0,
+              f"eoip-sandbox restart {site}: {done.stderr.strip()}")
+
+    def netns(self, where):
+        return f"{self.name}-{where}"
+
+    def exec(self, where, *command, timeout=30.0):
+        """The command's stdout.  It must exit 0."""
+        done = self.call("exec", where, "--", *command, timeout=timeout)
+        check(done.returncode == 0, f"in {where}: {' '.join(command)}: exit "
+              f"{done.returncode}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout.strip()
+
+    def vswitchd_pid(self, site):
+        """None if it does not run."""
+        pids = run("ip", "netns", "pids", self.netns(site)).stdout.split()
+        for pid in pids:
+            try:
+                with open(f"/proc/{pid}/comm") as comm:
+                    if comm.read().strip() == "ovs-vswitchd":
+                        return int(pid)
+            except OSError:
+                pass
+        return None
+
+    ## The switches.
+
+    def vsctl(self, site, *command):
+        return self.exec(site, "ovs-vsctl", "--timeout=10", *command)
+
+    def get(self, site, interface, column):
+        return self.vsctl(site, "get", "interface", interface, column)
+
+    def appctl(self, site, *command):
+        return self.exec(site, "ovs-appctl", "--timeout=10", *command)
+
+    def set_flows(self, site, *flows):
+        """Replaces br0's OpenFlow rules."""
+        self.exec(site, "ovs-ofctl", "--timeout=10", "del-flows", "br0")
+        for flow in flows:
+            self.exec(site, "ovs-ofctl", "--timeout=10", "add-flow", "br0",
+                      flow)
+
+    def flow_packets(self, site, match):
+        """Packets that hit br0's rules for `match`."""
+        flows = self.exec(site, "ovs-ofctl", "--timeout=10", "dump-flows",
+                          "br0", match)
+        return sum(map(int, re.findall(r"n_packets=(\d+)", flows)))
+
+    def error(self, site, port="e1"):
+        """The error column, "" if there is none."""
+        error = self.get(site, port, "error")
+        return "" if error == "[]" else json.loads(error)
+
+    def add_tunnel(self, site, port="e1", **options):
+        words = [f"options:{name}={value}" for name, value in options.items()]
+        self.vsctl(site, "add-port", "br0", port, "--", "set", "interface",
+                   port, "type=eoip", *words)
+        check_equal(f"error of {port} at {site}", self.error(site, port), "")
+
+    def add_tunnels(self, port="e1", **options):
+        """The same tunnel at both sites, each pointing at the other."""
+        self.add_tunnel("a", port, remote_ip=ADDRESS["b"], **options)
+        self.add_tunnel("b", port, remote_ip=ADDRESS["a"], **options)
+
+    def reset(self):
+        """As `up` left it: no tunnel, no mirror, learning switches."""
+        for site in self.sites:
+            ports = self.vsctl(site, "list-ports", "br0").split()
+            removals = [word for port in ports if port != f"host-{site}"
+                        for word in ("--", "del-port", "br0", port)]
+            self.vsctl(site, "--", "clear", "bridge", "br0", "mirrors",
+                       *removals)
+            self.set_flows(site, "actions=NORMAL")
+            self.appctl(site, "fdb/flush", "br0")
+
+    def counters(self, site):
+        """What `eoip/show` counts, over all tunnels and what belongs to none:
+        {"rx_keepalives": 0, "rx_trimmed": 0, "truncated": 0, ...}"""
+        shown = json.loads(self.appctl(site, "eoip/show", "-f", "json"))
+        total = {}
+        for part in [tunnel["statistics"] for tunnel in shown["tunnels"]] + [
+                shown["unclaimed"]]:
+            for name, value in {**part, **part["drops"]}.items():
+                if name != "drops":
+                    total[name] = total.get(name, 0) + value
+        return total
+
+    ## Traffic.
+
+    def can_ping(self, source, address):
+        return self.call("exec", source, "--", "ping", "-q", "-c", "1", "-W",
+                         "1", address).returncode == 0
+
+    def ping(self, source="host-a", address=None, *options):
+        """Waits for the first answer, since both sides may have to learn
+        addresses; after that not one may be missing."""
+        address = address or ADDRESS["host-b" if source == "host-a"
+                                     else "host-a"]
+        until(lambda: self.can_ping(source, address),
+              f"{source} gets no answer from {address}")
+        output = self.exec(source, "ping", "-q", "-c", "10", "-i", "0.02",
+                           "-W", "2", *options, address)
+        check(" 0% packet loss" in output, f"{source} to {address}: {output}")
+
+    def ping_both_ways(self):
+        self.ping("host-a")
+        self.ping("host-b")
+
+    def tcp(self, source="host-a", size=5_000_000):
+        target = "host-b" if source == "host-a" else "host-a"
+        _, sent, received = netns_socket.tcp_transfer(
+            self.netns(source), self.netns(target), ADDRESS[target], size)
+        check_equal(f"SHA-256 of TCP data from {source}", received, sent)
+
+    def tcp_both_ways(self):
+        self.tcp("host-a")
+        self.tcp("host-b")
+
+    def mac(self, where, device="eth0"):
+        address = self.exec(where, "cat", f"/sys/class/net/{device}/address")
+        return bytes.fromhex(address.replace(":", ""))
+
+    def wire(self, where, device="eth0"):
+        return Wire(netns_socket.packet_socket(self.netns(where), device))
+
+
+def vlan_tag(extra):
+    """The outermost tag, which the kernel takes out of a received frame."""
+    for _, kind, data in extra:
+        if kind == PACKET_AUXDATA:
+            status, _, _, _, _, tci, tpid = struct.unpack("IIIHHHH", data)
+            if status & TP_STATUS_VLAN_VALID:
+                return struct.pack("!HH", tpid, tci)
+    return b""
+
+
+class Wire:
+    """One device, to send whole frames on it and to see what arrives."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, frame):
+        self.sock.send(frame)
+
+    def frames(self, seconds=5.0, outgoing=False):
+        """Yields frames as they come, until `seconds` have passed: those that
+        the device received, or with `outgoing` those that it sent."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.sock.settimeout(left)
+            try:
+                frame, extra, _, address = self.sock.recvmsg(1 << 16, 64)
+            except TimeoutError:
+                return
+            if (address[2] == PACKET_OUTGOING) == outgoing:
+                yield frame[:12] + vlan_tag(extra) + frame[12:]
+
+    def wait_for(self, wanted, reason, **options):
+        """The first frame for which wanted(frame) is true."""
+        for frame in self.frames(**options):
+            if wanted(frame):
+                return frame
+        raise Failure(reason)

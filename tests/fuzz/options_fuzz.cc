@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libFuzzer target for eoip/options.h: any text as options, "name=value" a
+// line.  With the one argument --dictionary it prints a dictionary made from
+// the option table.
+
+#include "eoip/options.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+namespace {
+
+using eoip::Endpoint;
+using eoip::Option;
+
+constexpr std::size_t kErrorMax = 400;
+
+void require(bool condition)
+{
+    if (!condition) {
+        std::abort();
+    }
+}
+
+std::vector<Option> split(std::string_view text)
+{
+    std::vector<Option> options;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        const std::size_t equals = std::min(line.find('='), line.size());
+        options.push_back({line.substr(0, equals),
+                           line.substr(std::min(equals + 1, line.size()))});
+    }
+    return options;
+}
+
+// A configuration written as options again.
+
+using Written = std::vector<std::pair<std::string_view, std::string>>;
+
+std::string write(const Endpoint &endpoint)
+{
+    switch (endpoint.kind) {
+    case Endpoint::Kind::flow:
+        return "flow";
+    case Endpoint::Kind::address:
+        return eoip::format_ipv4(endpoint.ipv4);
+    case Endpoint::Kind::host_name:
+        return endpoint.host_name;
+    case Endpoint::Kind::any:
+        break;
+    }
+    return "";
+}
+
+std::string write(const eoip::Key &key)
+{
+    return key.flow ? "flow" : std::to_string(key.value);
+}
+
+std::string write(const std::optional<std::uint8_t> &number)
+{
+    return number ? std::to_string(*number) : "inherit";
+}
+
+Written write(const eoip::Config &config)
+{
+    Written written = {
+        {"remote_ip", write(config.remote)},
+        {"in_key", write(config.in_key)},
+        {"out_key", write(config.out_key)},
+        {"ttl", write(config.ttl)},
+        {"tos", write(config.tos)},
+        {"df_default", config.dont_fragment ? "true" : "false"},
+    };
+    if (config.local.kind != Endpoint::Kind::any) {
+        written.emplace_back("local_ip", write(config.local));
+    }
+    if (config.egress_pkt_mark) {
+        written.emplace_back("egress_pkt_mark",
+                             std::to_string(*config.egress_pkt_mark));
+    }
+    return written;
+}
+
+void check_valid(const eoip::Config &config)
+{
+    require(config.remote.kind != Endpoint::Kind::any);
+    require(config.local.kind != Endpoint::Kind::flow
+            || config.remote.kind == Endpoint::Kind::flow);
+    require(config.ttl != 0);
+    require(!config.tos || (*config.tos & 3) == 0);
+
+    const Written written = write(config);
+    std::vector<Option> options;
+    for (const auto &[name, value] : written) {
+        options.push_back({name, value});
+    }
+    const eoip::ParsedOptions again = eoip::parse_options(options);
+    require(again.errors.empty());
+    require(again.config == config);
+}
+
+void check_error(std::string_view error)
+{
+    require(!error.empty() && error.size() <= kErrorMax);
+    for (const char c : error) {
+        require(c >= ' ' && c <= '~');
+    }
+}
+
+// Every name with its default, and every word that is allowed in quotes.
+void print_dictionary()
+{
+    for (const eoip::OptionInfo &info : eoip::option_table()) {
+        const std::string name(info.name);
+        const std::string value(info.default_value);
+        std::printf("\"%s=%s\"\n", name.c_str(), value.c_str());
+
+        std::string_view rest = info.allowed;
+        std::size_t quote;
+        while ((quote = rest.find('"')) != std::string_view::npos) {
+            rest.remove_prefix(quote + 1);
+            const std::string word(rest.substr(0, rest.find('"')));
+            std::printf("\"%s=%s\"\n", name.c_str(), word.c_str());
+            rest.remove_prefix(word.size() + 1);
+        }
+    }
+    std::printf("\"192.0.2.1\"\n\"2001:db8::1\"\n\"0x\"\n\"65535\"\n");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    if (*argc == 2 && std::string_view((*argv)[1]) == "--dictionary") {
+        print_dictionary();
+        std::exit(0);
+    }
+    return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
+                                      std::size_t n_bytes)
+{
+    const std::string_view text(reinterpret_cast<const char *>(data), n_bytes);
+    const eoip::ParsedOptions parsed = eoip::parse_options(split(text));
+
+    for (const std::string &error : parsed.errors) {
+        check_error(error);
+    }
+    if (parsed.errors.empty()) {
+        check_valid(parsed.config);
+    }
+    return 0;
+}

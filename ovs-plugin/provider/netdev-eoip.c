@@ -43,6 +43,10 @@ VLOG_DEFINE_THIS_MODULE(eoip);
  * caches answers for as long as the name server allows. */
 #define RESOLVE_INTERVAL 1000
 
+/* Whether a tunnel has a host name, and when it is due.  Main thread. */
+static bool have_names;
+static long long int next_resolve;
+
 /* The functions that all tunnels of OVS have in common. */
 static struct netdev_class common;
 
@@ -105,6 +109,9 @@ match_find(const struct eoip_match *match, const struct netdev_eoip *self)
 static void
 match_set(struct netdev_eoip *dev, const struct eoip_match *match)
 {
+    if (dev->node && match && !memcmp(&dev->node->match, match, sizeof *match)) {
+        return;
+    }
     ovs_mutex_lock(&matches_mutex);
     if (dev->node) {
         cmap_remove(&matches, &dev->node->cmap_node,
@@ -227,6 +234,7 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
     if (!error) {
         eoip_tunnel_commit(dev->tunnel);
         match_set(dev, match);
+        have_names |= eoip_tunnel_has_names(dev->tunnel);
     }
     smap_destroy(ovs_options);
     return error;
@@ -274,9 +282,6 @@ resolve_again(struct netdev *netdev)
     }
 }
 
-static long long int next_resolve;
-static bool have_names;
-
 static void
 netdev_eoip_run(const struct netdev_class *class)
 {
@@ -284,7 +289,7 @@ netdev_eoip_run(const struct netdev_class *class)
     size_t n;
 
     common.run(class);
-    if (time_msec() < next_resolve) {
+    if (!have_names || time_msec() < next_resolve) {
         return;
     }
     next_resolve = time_msec() + RESOLVE_INTERVAL;
@@ -478,7 +483,7 @@ netdev_eoip_build_header(const struct netdev *netdev,
         return EAFNOSUPPORT;
     }
     if (!eoip_tunnel_is_resolved(tunnel)) {
-        eoip_tunnel_count_drop(tunnel, EOIP_DROP_REMOTE_UNRESOLVED);
+        eoip_tunnel_count_drop(tunnel, EOIP_DROP_ENDPOINT_UNRESOLVED);
         return EHOSTUNREACH;
     }
     if (key > EOIP_KEY_MAX) {

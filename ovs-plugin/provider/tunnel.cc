@@ -39,25 +39,37 @@ count(std::atomic<std::uint64_t> &counter)
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
+// 'before' is what 'end' had, to be kept if its name has no answer now: a name
+// server that is silent is no reason to cut a tunnel.
 std::optional<std::uint32_t>
-address_of(const Endpoint &end, eoip_resolver *resolve)
+address_of(const Endpoint &end, eoip_resolver *resolve,
+           const std::optional<std::uint32_t> &before)
 {
     if (end.kind == Endpoint::Kind::address) {
         return end.ipv4;
     }
-    std::uint32_t ipv4;
-    if (end.kind == Endpoint::Kind::host_name
-        && resolve(end.host_name.c_str(), &ipv4)) {
-        return ntohl(ipv4);
+    if (end.kind != Endpoint::Kind::host_name) {
+        return {};
     }
-    return {};
+    std::uint32_t ipv4;
+    return resolve(end.host_name.c_str(), &ipv4) ? ntohl(ipv4) : before;
 }
 
+// Looks up the host names in 'config', which may be new or the one in 'old'.
 Setup
-resolve_all(const Config &config, eoip_resolver *resolve)
+resolve_all(const Config &config, eoip_resolver *resolve,
+            const std::optional<Setup> &old)
 {
-    return {config, address_of(config.remote, resolve),
-            address_of(config.local, resolve)};
+    Setup setup{config, {}, {}};
+    if (old && old->config.remote == config.remote) {
+        setup.remote = old->remote;
+    }
+    if (old && old->config.local == config.local) {
+        setup.local = old->local;
+    }
+    setup.remote = address_of(config.remote, resolve, setup.remote);
+    setup.local = address_of(config.local, resolve, setup.local);
+    return setup;
 }
 
 bool
@@ -198,7 +210,8 @@ eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
     const auto parsed = eoip::parse_options(given);
     free(nodes);
     if (parsed.errors.empty()) {
-        eoip::prepare(*tunnel, eoip::resolve_all(parsed.config, resolve),
+        eoip::prepare(*tunnel, eoip::resolve_all(parsed.config, resolve,
+                                                 tunnel->setup),
                       ovs_options, match);
         return nullptr;
     }
@@ -224,10 +237,8 @@ eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
     if (!eoip_tunnel_has_names(tunnel)) {
         return false;
     }
-    eoip::Setup setup = eoip::resolve_all(tunnel->setup->config, resolve);
-    // A name server that does not answer is no reason to cut a tunnel.
-    setup.remote = setup.remote ? setup.remote : tunnel->setup->remote;
-    setup.local = setup.local ? setup.local : tunnel->setup->local;
+    const eoip::Setup setup = eoip::resolve_all(tunnel->setup->config, resolve,
+                                                tunnel->setup);
     if (setup == *tunnel->setup) {
         return false;
     }

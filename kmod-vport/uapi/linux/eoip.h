@@ -58,7 +58,7 @@ struct eoip_hdr {
 	  "the flow asks for a tunnel key above 65535")                       \
 	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
 	  "the flow asks for an IPv6 endpoint, which EoIP does not have")     \
-	X(REMOTE_UNRESOLVED, "remote_unresolved",                             \
+	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
 	  "the host name of an endpoint has no address yet")
 
 #define EOIP_DROPS(X) EOIP_RX_DROPS(X) EOIP_TX_DROPS(X)

@@ -460,10 +460,11 @@ TEST(Options, TwiceTheSameIsAFault)
 
 TEST(Options, LongAndUnprintableTextIsShown)
 {
-    const std::string value("\x1b[31m\n\0\\", 8);
-    EXPECT_EQ(errors({{"key", value}}),
-              "key=\\x1b[31m\\x0a\\x00\\x5c is not a number: allowed are 0 to "
-              "65535, or \"flow\"");
+    const std::string value("\x1b[31m\n\0\\\x7f", 9);
+    EXPECT_EQ(
+        errors({{"key", value}}),
+        "key=\\x1b[31m\\x0a\\x00\\x5c\\x7f is not a number: allowed are 0 to "
+        "65535, or \"flow\"");
     EXPECT_NE(errors({{"key", std::string_view("1\0002", 3)}}), "");
 }
 
@@ -502,6 +503,7 @@ TEST(NearestOption, KnowsCommonSlips)
         {"egress_mark", "egress_pkt_mark"},
         {"keepalive", ""},
         {"csum", ""},
+        {"tts", "ttl"},
         {"dst_port", ""},
         {"", ""},
     };

@@ -162,15 +162,17 @@ class Sandbox:
             self.appctl(site, "fdb/flush", "br0")
 
     def counters(self, site):
-        """What `eoip/show` counts, over all tunnels and what belongs to none:
-        {"rx_keepalives": 0, "rx_trimmed": 0, "truncated": 0, ...}"""
+        """The rarer things that `eoip/show` counts, over all tunnels and what
+        belongs to none: {"rx_keepalives": 0, "rx_trimmed": 0,
+        "truncated": 0, ...}"""
         shown = json.loads(self.appctl(site, "eoip/show", "-f", "json"))
         total = {}
         for part in [tunnel["statistics"] for tunnel in shown["tunnels"]] + [
                 shown["unclaimed"]]:
-            for name, value in {**part, **part["drops"]}.items():
-                if name != "drops":
-                    total[name] = total.get(name, 0) + value
+            for name, value in {"rx_keepalives": part["rx_keepalives"],
+                                "rx_trimmed": part["rx_trimmed"],
+                                **part["drops"]}.items():
+                total[name] = total.get(name, 0) + value
         return total
 
     ## Traffic.

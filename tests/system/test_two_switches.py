@@ -4,6 +4,10 @@
     host-a -- [br0 e1]====EoIP over the underlay====[e1 br0] -- host-b
 """
 
+import json
+import os
+import signal
+
 from sandbox import ADDRESS, check, check_equal, until
 from packets import MAGIC
 
@@ -22,6 +26,41 @@ def test_full_size_frames(sandbox):
     sandbox.add_tunnels(key=1234)
     sandbox.ping("host-a", ADDRESS["host-b"], "-M", "do", "-s", "1430")
     sandbox.ping("host-b", ADDRESS["host-a"], "-M", "do", "-s", "1430")
+
+
+def test_ipv6_inside(sandbox):
+    """The hosts speak IPv6, whose neighbour discovery is multicast."""
+    sandbox.add_tunnels(key=1234)
+    for host, address in ("host-a", "fd00::1"), ("host-b", "fd00::2"):
+        sandbox.exec(host, *f"ip addr add {address}/64 dev eth0 nodad".split())
+    try:
+        sandbox.ping("host-a", "fd00::2")
+        sandbox.ping("host-b", "fd00::1", "-M", "do", "-s", "1410")
+    finally:
+        for host in "host-a", "host-b":
+            sandbox.exec(host, *"ip -6 addr flush dev eth0".split())
+
+
+def test_show(sandbox):
+    """eoip/show names the tunnel and counts what crosses."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+
+    def shown():
+        return json.loads(sandbox.appctl("a", "eoip/show", "-f", "json"))
+
+    check_equal("tunnels", [tunnel["name"] for tunnel in shown()["tunnels"]],
+                ["e1"])
+    tunnel = shown()["tunnels"][0]
+    for name, expected in (("remote_ip", ADDRESS["b"]), ("local_ip", "any"),
+                           ("in_key", 1234), ("out_key", 1234)):
+        check_equal(name, tunnel[name], expected)
+    # OVS adds up its flows' counters once in a while.
+    for name in "rx_packets", "tx_packets":
+        until(lambda: shown()["tunnels"][0]["statistics"][name] >= 10,
+              f"{name} stays below 10 after 10 pings")
+    check(f"remote {ADDRESS['b']}" in sandbox.appctl("a", "eoip/show"),
+          "the text does not name the remote")
 
 
 def flow_based(sandbox):
@@ -319,6 +358,15 @@ def test_restart(sandbox):
               f"ovs-vswitchd of site {site} was not restarted")
         sandbox.ping_both_ways()
     sandbox.tcp()
+
+
+def test_crash(sandbox):
+    """ovs-vswitchd is killed, traffic running; it is started again."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.restart("a")
+    sandbox.ping_both_ways()
 
 
 def test_delete_and_add(sandbox):

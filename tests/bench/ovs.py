@@ -56,7 +56,8 @@ class Switch:
         self.memory = memory
         self.realtime = realtime
         self.processes = []
-        self.tunnels = {}       # Name -> OpenFlow port number.
+        self.tunnels = {}       # Name -> OpenFlow port number, of all times.
+        self.present = []       # Names of those that are there.
         self.sources = 0
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="eoip-bench-"))
         self.env = {**os.environ, "OVS_RUNDIR": str(self.dir),
@@ -237,22 +238,34 @@ class Switch:
                     os.sched_setscheduler(int(task.name), os.SCHED_FIFO,
                                           os.sched_param(1))
 
-    def add_tunnels(self, tunnels):
-        """Adds (name, type, key) tunnels; None as key takes it per flow."""
-        command = []
+    def set_tunnels(self, tunnels):
+        """Makes (name, type, key) tunnels instead of those that there are;
+        None as key takes it per flow."""
+        # In a step of its own: in one step OVS may make the new ones first,
+        # and two types of IP protocol 47 get in each other's way.
+        if self.present:
+            self.run_all([["del-port", name] for name in self.present])
+        self.present = [name for name, *_ in tunnels]
+        commands = []
         for name, kind, key in tunnels:
-            number = FIRST_TUNNEL + len(self.tunnels)
-            self.tunnels[name] = number
+            # OVS does not give a number out again at once.
+            number = self.tunnels.setdefault(
+                name, FIRST_TUNNEL + len(self.tunnels))
             remote = packets.REMOTE_IP if key is not None else "flow"
-            command += ["--", "add-port", "br-int", name, "--", "set",
-                        "Interface", name, f"type={kind}",
-                        f"ofport_request={number}",
-                        f"options:remote_ip={remote}",
-                        f"options:key={'flow' if key is None else key}"]
-        # A command line has a limit of its own.
-        step = 500 * 14
-        for start in range(0, len(command), step):
-            self.vsctl(*command[start + 1:start + step])
+            commands.append([
+                "add-port", "br-int", name, "--", "set", "Interface", name,
+                f"type={kind}", f"ofport_request={number}",
+                f"options:remote_ip={remote}",
+                f"options:key={'flow' if key is None else key}"])
+        self.run_all(commands)
+
+    def run_all(self, commands):
+        """Database commands, as many a transaction as a command line holds."""
+        for start in range(0, len(commands), 1000):
+            line = []
+            for command in commands[start:start + 1000]:
+                line += ["--", *command]
+            self.vsctl(*line)
 
     def steer(self, tunnel, pcap):
         """Sends the source's packets through 'tunnel', or through none.  For

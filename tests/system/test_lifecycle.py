@@ -5,30 +5,30 @@ import glob
 import os
 import signal
 
-from sandbox import Sandbox, check, check_equal, run, until
+from sandbox import TOP, Sandbox, check, check_equal, run, until
 
 UP = None
 
 
-def leftovers(sandbox):
-    """Namespaces, files and processes of this sandbox."""
+def leftovers(name):
+    """Namespaces, files and processes of the sandbox of this name."""
     names = [line.split()[0] for line in
              run("ip", "netns", "list").stdout.splitlines()
-             if line.startswith(f"{sandbox.name}-")]
-    files = glob.glob(f"/run/{sandbox.name}-sandbox*")
+             if line.startswith(f"{name}-")]
+    files = glob.glob(f"/run/{name}-sandbox*")
     processes = []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             with open(path, "rb") as file:
-                if f"/run/{sandbox.name}-sandbox".encode() in file.read():
+                if f"/run/{name}-sandbox".encode() in file.read():
                     processes.append(path)
         except OSError:
             pass  # Ended meanwhile.
     return names + files + processes
 
 
-def check_nothing_is_left(sandbox):
-    check_equal("what is left", leftovers(sandbox), [])
+def check_nothing_is_left(name):
+    check_equal("what is left", leftovers(name), [])
 
 
 def refused(sandbox, code, *arguments):
@@ -43,9 +43,9 @@ def refused(sandbox, code, *arguments):
 def test_down_leaves_nothing(sandbox):
     """up, down, and down again."""
     sandbox.up()
-    check(len(leftovers(sandbox)) >= 5, "up made less than was expected")
+    check(len(leftovers(sandbox.name)) >= 5, "up made less than was expected")
     sandbox.down()
-    check_nothing_is_left(sandbox)
+    check_nothing_is_left(sandbox.name)
     sandbox.down()
 
 
@@ -55,7 +55,7 @@ def test_down_after_a_crash(sandbox):
     os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
     sandbox.exec("host-a", "sh", "-c", "sleep 1000 >/dev/null 2>&1 &")
     sandbox.down()
-    check_nothing_is_left(sandbox)
+    check_nothing_is_left(sandbox.name)
     sandbox.up()
     sandbox.down()
 
@@ -69,7 +69,7 @@ def test_stale_pidfile(sandbox):
             with open(name, "w") as file:
                 file.write(f"{bystander}\n")
         sandbox.down()
-        check_nothing_is_left(sandbox)
+        check_nothing_is_left(sandbox.name)
         check_equal("the bystander", os.waitpid(bystander, os.WNOHANG), (0, 0))
     finally:
         os.kill(bystander, signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_second_up(sandbox):
 def test_failed_up(sandbox):
     """Something that is not a switch in its place: up fails and tidies up."""
     build = os.environ.get("EOIP_BUILD")
-    real = build or os.path.realpath(f"{os.path.dirname(__file__)}/../../build")
+    real = build or f"{TOP}/build"
     fake = f"/run/{sandbox.name}-fake"
     try:
         for part in "ovsdb", "utilities":
@@ -102,7 +102,7 @@ def test_failed_up(sandbox):
         done = sandbox.call("up")
         check(done.returncode != 0, "up succeeded without a switch")
         check("did not start" in done.stderr, f"it says: {done.stderr}")
-        check_nothing_is_left(sandbox)
+        check_nothing_is_left(sandbox.name)
     finally:
         os.environ.pop("EOIP_BUILD")
         if build:
@@ -112,10 +112,9 @@ def test_failed_up(sandbox):
 
 def test_interrupted_up(sandbox):
     """up is terminated half-way, and killed half-way."""
-    program = f"{os.path.dirname(os.path.realpath(__file__))}/../../utilities"
     for number in signal.SIGTERM, signal.SIGKILL:
         devnull = os.open(os.devnull, os.O_WRONLY)
-        pid = os.posix_spawn(f"{program}/eoip-sandbox", ["eoip-sandbox", "up"],
+        pid = os.posix_spawn(f"{TOP}/utilities/eoip-sandbox", ["eoip-sandbox", "up"],
                              os.environ, file_actions=[
                                  (os.POSIX_SPAWN_DUP2, devnull, 1),
                                  (os.POSIX_SPAWN_DUP2, devnull, 2)])
@@ -126,7 +125,7 @@ def test_interrupted_up(sandbox):
         os.waitpid(pid, 0)
         if number == signal.SIGKILL:
             sandbox.down()
-        check_nothing_is_left(sandbox)
+        check_nothing_is_left(sandbox.name)
 
 
 def test_two_side_by_side(sandbox):
@@ -141,7 +140,7 @@ def test_two_side_by_side(sandbox):
     finally:
         other.down()
         os.environ["EOIP_SANDBOX"] = sandbox.name
-    check_nothing_is_left(other)
+    check_nothing_is_left(other.name)
     check(sandbox.can_ping("a", "192.0.2.2"), "the first one has no wire")
 
 
@@ -177,7 +176,18 @@ def test_bad_arguments(sandbox):
         said = refused(sandbox, 2, *arguments)
         for word in wanted:
             check(word in said, f"{arguments}: {word} is missing in: {said}")
-    check_nothing_is_left(sandbox)
+    check_nothing_is_left(sandbox.name)
+
+
+def test_quickstart(sandbox):
+    """The first command that anybody runs."""
+    done = run(f"{TOP}/utilities/quickstart", timeout=55)
+    check_equal("exit code, saying " + done.stderr[-200:], done.returncode, 0)
+    for words in ("GRE version 1 with key, type 0x6400", "1234, little-endian",
+                  "SHA-256 equal at both ends", "e1: remote 192.0.2.2"):
+        check(words in done.stdout, f"it does not show: {words}")
+    check_equal("what it says on stderr", done.stderr, "")
+    check_nothing_is_left("eoip-quickstart")
 
 
 def test_exit_code_of_exec(sandbox):

@@ -111,7 +111,8 @@ def print_table(results):
                 middle, low, high = ratio(a, b)
                 text = f"  {one + ' / ' + other:26}{middle:11.3f}"
                 if count > 1:
-                    text += f"{f'{low:.3f} .. {high:.3f}':>23}"
+                    least = min(a["samples"]) / min(b["samples"])
+                    text += f"{f'{low:.3f} .. {high:.3f}':>23}{least:11.3f}"
                 print(text)
     sys.stdout.flush()
 

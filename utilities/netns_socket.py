@@ -14,7 +14,6 @@ As a program it sends random bytes over TCP from one namespace to another:
 import contextlib
 import ctypes
 import hashlib
-import os
 import random
 import socket
 import sys

@@ -114,10 +114,10 @@ def test_interrupted_up(sandbox):
     """up is terminated half-way, and killed half-way."""
     for number in signal.SIGTERM, signal.SIGKILL:
         devnull = os.open(os.devnull, os.O_WRONLY)
-        pid = os.posix_spawn(f"{TOP}/utilities/eoip-sandbox", ["eoip-sandbox", "up"],
-                             os.environ, file_actions=[
-                                 (os.POSIX_SPAWN_DUP2, devnull, 1),
-                                 (os.POSIX_SPAWN_DUP2, devnull, 2)])
+        pid = os.posix_spawn(
+            f"{TOP}/utilities/eoip-sandbox", ["eoip-sandbox", "up"],
+            os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, devnull, 1),
+                                      (os.POSIX_SPAWN_DUP2, devnull, 2)])
         os.close(devnull)
         until(lambda: glob.glob(f"/run/{sandbox.name}-sandbox/a/*.pid"),
               "up does not get half-way")
@@ -150,6 +150,7 @@ def test_foreign_namespace(sandbox):
     run("ip", "netns", "add", name)
     try:
         check(name in refused(sandbox, 1, "up"), "the namespace is not named")
+        refused(sandbox, 1, "exec", "b", "true")
         sandbox.down()
         check(os.path.exists(f"/run/netns/{name}"), "it was removed")
     finally:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ways in which ovs-vswitchd can own the underlay's device.
 
-    host-a -- [br0 e1] == [br-phy eth0] --veth-- [eth0 br-phy] == [e1 br0] -- host-b
-                                   ^ type of this ^
+    host-a -- [br0 e1 | br-phy eth0] ==veth== [eth0 br-phy | e1 br0] -- host-b
+                             ^------- type of these -^
 """
 
 from sandbox import Failure, Skip

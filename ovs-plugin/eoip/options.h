@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "eoip/endpoint.h"
+
 namespace eoip {
 
 // A tunnel key as configured: a number, or taken from each flow.
@@ -26,26 +28,15 @@ struct Key {
     bool operator==(const Key &) const = default;
 };
 
-// An end of the tunnel as configured.
-struct Endpoint {
-    enum class Kind { any, flow, address, host_name };
-
-    Kind kind = Kind::any;
-    std::uint32_t ipv4 = 0;      // Host order; only if 'kind' is address.
-    std::string host_name;       // Only if 'kind' is host_name.
-
-    bool operator==(const Endpoint &) const = default;
-};
-
 // Everything that the options column says, with the defaults filled in.
 struct Config {
-    Endpoint remote;                         // Never Kind::any.
+    Endpoint remote;  // Never Kind::any.
     Endpoint local;
     Key in_key;
     Key out_key;
-    std::optional<std::uint8_t> ttl;         // Empty: inherit.
-    std::optional<std::uint8_t> tos;         // Empty: inherit.  ECN bits 0.
-    bool dont_fragment = false;              // Option df_default.
+    std::optional<std::uint8_t> ttl;  // Empty: inherit.
+    std::optional<std::uint8_t> tos;  // Empty: inherit.  ECN bits 0.
+    bool dont_fragment = false;       // Option df_default.
     std::optional<std::uint32_t> egress_pkt_mark;
 
     bool operator==(const Config &) const = default;
@@ -80,9 +71,6 @@ struct ParsedOptions {
 // The option in the table whose name is nearest to 'name', or "" if none is
 // near enough to be what was meant.
 [[nodiscard]] std::string_view nearest_option(std::string_view name);
-
-// Dotted quad of an address in host order.
-[[nodiscard]] std::string format_ipv4(std::uint32_t ipv4);
 
 }  // namespace eoip
 

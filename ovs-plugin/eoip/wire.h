@@ -29,8 +29,8 @@ inline constexpr std::size_t kFrameOffset = kIpv4HeaderBytes + kHeaderBytes;
 {
     std::uint16_t value;
     std::memcpy(&value, p, sizeof value);
-    return std::endian::native == std::endian::big
-               ? value : __builtin_bswap16(value);
+    return std::endian::native == std::endian::big ? value
+                                                   : __builtin_bswap16(value);
 }
 
 [[nodiscard]] inline std::uint16_t load_le16(const std::uint8_t *p)
@@ -93,8 +93,7 @@ struct Received {
 // Rules [peer]: more bytes than the length field says are cut off, fewer are a
 // drop, a length of 1 to 13 is a drop, 0 is a keepalive.  Nothing is required
 // of TOS, TTL or the IP id.  [cap]
-[[nodiscard]] inline Received
-receive(Bytes packet, bool checksum_verified)
+[[nodiscard]] inline Received receive(Bytes packet, bool checksum_verified)
 {
     Received rx{};
     auto drop = [&rx](eoip_drop why) {
@@ -150,8 +149,8 @@ receive(Bytes packet, bool checksum_verified)
 
 // Writes the EoIP header of a frame of 'frame_bytes' in tunnel 'key' to the
 // kHeaderBytes at 'out'.  A keepalive has 'frame_bytes' 0.
-inline void
-put_header(std::uint8_t *out, std::uint16_t key, std::uint16_t frame_bytes)
+inline void put_header(std::uint8_t *out, std::uint16_t key,
+                       std::uint16_t frame_bytes)
 {
     store_be16(out, EOIP_MAGIC >> 16);
     store_be16(out + 2, EOIP_MAGIC & 0xffff);
@@ -159,13 +158,12 @@ put_header(std::uint8_t *out, std::uint16_t key, std::uint16_t frame_bytes)
     store_le16(out + 6, key);
 }
 
-// Completes a prepared outer header for one frame.  'ip' points to kFrameOffset
-// bytes: an IPv4 header whose total length and id are 0 and whose checksum is
-// right for that, and an EoIP header with length 0.  'frame_bytes' is at most
-// EOIP_FRAME_MAX.  The checksum is updated as RFC 1624 says.
-inline void
-complete_header(std::uint8_t *ip, std::uint16_t frame_bytes,
-                std::uint16_t ip_id)
+// Completes a prepared outer header for one frame.  'ip' points to
+// kFrameOffset bytes: an IPv4 header whose total length and id are 0 and whose
+// checksum is right for that, and an EoIP header with length 0.  'frame_bytes'
+// is at most EOIP_FRAME_MAX.  The checksum is updated as RFC 1624 says.
+inline void complete_header(std::uint8_t *ip, std::uint16_t frame_bytes,
+                            std::uint16_t ip_id)
 {
     const std::uint16_t total = frame_bytes + kFrameOffset;
 

@@ -36,23 +36,21 @@ std::uint16_t next_ip_id()
 
 }  // namespace
 
-eoip_received
-eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified)
+eoip_received eoip_receive(const void *ip, size_t n_bytes,
+                           bool checksum_verified)
 {
     const auto rx = eoip::receive(
         {static_cast<const std::uint8_t *>(ip), n_bytes}, checksum_verified);
     return {static_cast<std::uint8_t>(rx.kind), rx.key_known, rx.trimmed,
-            static_cast<std::uint8_t>(rx.drop), rx.key, rx.frame_bytes};
+            static_cast<std::uint8_t>(rx.drop), rx.key,       rx.frame_bytes};
 }
 
-void
-eoip_put_header(void *out, uint16_t key)
+void eoip_put_header(void *out, uint16_t key)
 {
     eoip::put_header(static_cast<std::uint8_t *>(out), key, 0);
 }
 
-void
-eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
+void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
 {
     auto *out = static_cast<std::uint8_t *>(ip);
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include <config.h>
 #include "util.h"
+#include <config.h>
 extern "C" {
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -20,8 +20,8 @@ namespace eoip {
 
 namespace {
 
-std::string
-endpoint_text(const Endpoint &end, const std::optional<std::uint32_t> &address)
+std::string endpoint_text(const Endpoint &end,
+                          const std::optional<std::uint32_t> &address)
 {
     switch (end.kind) {
     case Endpoint::Kind::any:
@@ -37,8 +37,7 @@ endpoint_text(const Endpoint &end, const std::optional<std::uint32_t> &address)
     return {};
 }
 
-std::string
-state_text(const eoip_shown &shown)
+std::string state_text(const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
 
@@ -55,15 +54,13 @@ state_text(const eoip_shown &shown)
            + shown.egress;
 }
 
-json *
-key_json(const Key &key)
+json *key_json(const Key &key)
 {
     return key.flow ? json_string_create("flow")
                     : json_integer_create(key.value);
 }
 
-json *
-drops_json(const eoip_counters &counters)
+json *drops_json(const eoip_counters &counters)
 {
     json *drops = json_object_create();
     for (int i = 0; i < EOIP_N_DROPS; i++) {
@@ -73,8 +70,7 @@ drops_json(const eoip_counters &counters)
     return drops;
 }
 
-void
-put_counters(json *object, const eoip_tunnel *tunnel)
+void put_counters(json *object, const eoip_tunnel *tunnel)
 {
     eoip_counters counters;
     eoip_tunnel_get_counters(tunnel, &counters);
@@ -85,8 +81,7 @@ put_counters(json *object, const eoip_tunnel *tunnel)
     json_object_put(object, "drops", drops_json(counters));
 }
 
-json *
-tunnel_json(const eoip_shown &shown)
+json *tunnel_json(const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
     json *object = json_object_create();
@@ -115,8 +110,7 @@ tunnel_json(const eoip_shown &shown)
     return object;
 }
 
-char *
-format_json(const eoip_shown *shown, std::size_t n, bool all)
+char *format_json(const eoip_shown *shown, std::size_t n, bool all)
 {
     json *object = json_object_create();
     json *tunnels = json_array_create_empty();
@@ -137,8 +131,7 @@ format_json(const eoip_shown *shown, std::size_t n, bool all)
 }
 
 // Only what has been counted, so that what is wrong stands out.
-void
-add_counters(ds *out, const eoip_tunnel *tunnel)
+void add_counters(ds *out, const eoip_tunnel *tunnel)
 {
     static constexpr const char *kSentences[] = {
 #define EOIP_DROP_SENTENCE(SYMBOL, NAME, SENTENCE) SENTENCE,
@@ -150,55 +143,55 @@ add_counters(ds *out, const eoip_tunnel *tunnel)
 
     if (counters.rx_keepalives) {
         ds_put_format(out, "  received keepalives: %llu\n",
-                      (unsigned long long) counters.rx_keepalives);
+                      (unsigned long long)counters.rx_keepalives);
     }
     if (counters.rx_trimmed) {
-        ds_put_format(out, "  received with bytes behind the frame, cut off: "
-                      "%llu\n", (unsigned long long) counters.rx_trimmed);
+        ds_put_format(out,
+                      "  received with bytes behind the frame, cut off: "
+                      "%llu\n",
+                      (unsigned long long)counters.rx_trimmed);
     }
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         const auto drop = eoip_drop(i);
         if (counters.drops[i]) {
             ds_put_format(out, "  dropped when %s: %llu %s (%s)\n",
                           eoip_drop_is_rx(drop) ? "received" : "sent",
-                          (unsigned long long) counters.drops[i],
+                          (unsigned long long)counters.drops[i],
                           eoip_drop_name(drop), kSentences[i]);
         }
     }
 }
 
-std::string
-key_text(const Config &config)
+std::string key_text(const Config &config)
 {
     auto text = [](const Key &key) {
         return key.flow ? "flow" : std::to_string(key.value);
     };
     const std::string in = text(config.in_key);
     return config.in_key == config.out_key
-               ? in : "in " + in + ", out " + text(config.out_key);
+               ? in
+               : "in " + in + ", out " + text(config.out_key);
 }
 
-void
-add_tunnel(ds *out, const eoip_shown &shown)
+void add_tunnel(ds *out, const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
 
-    ds_put_format(
-        out, "%s: remote %s, local %s, key %s, %s\n", shown.name,
-        endpoint_text(setup.config.remote, setup.remote).c_str(),
-        endpoint_text(setup.config.local, setup.local).c_str(),
-        key_text(setup.config).c_str(), state_text(shown).c_str());
-    ds_put_format(out, "  received %llu frames, %llu bytes; "
+    ds_put_format(out, "%s: remote %s, local %s, key %s, %s\n", shown.name,
+                  endpoint_text(setup.config.remote, setup.remote).c_str(),
+                  endpoint_text(setup.config.local, setup.local).c_str(),
+                  key_text(setup.config).c_str(), state_text(shown).c_str());
+    ds_put_format(out,
+                  "  received %llu frames, %llu bytes; "
                   "sent %llu frames, %llu bytes\n",
-                  (unsigned long long) shown.rx_packets,
-                  (unsigned long long) shown.rx_bytes,
-                  (unsigned long long) shown.tx_packets,
-                  (unsigned long long) shown.tx_bytes);
+                  (unsigned long long)shown.rx_packets,
+                  (unsigned long long)shown.rx_bytes,
+                  (unsigned long long)shown.tx_packets,
+                  (unsigned long long)shown.tx_bytes);
     add_counters(out, shown.tunnel);
 }
 
-char *
-format_text(const eoip_shown *shown, std::size_t n, bool all)
+char *format_text(const eoip_shown *shown, std::size_t n, bool all)
 {
     ds out = DS_EMPTY_INITIALIZER;
     ds unclaimed = DS_EMPTY_INITIALIZER;
@@ -223,8 +216,8 @@ format_text(const eoip_shown *shown, std::size_t n, bool all)
 
 }  // namespace eoip
 
-char *
-eoip_show_parse(int argc, const char *argv[], bool *json, const char **port)
+char *eoip_show_parse(int argc, const char *argv[], bool *json,
+                      const char **port)
 {
     *json = false;
     *port = nullptr;
@@ -239,7 +232,8 @@ eoip_show_parse(int argc, const char *argv[], bool *json, const char **port)
             *json = format == "json";
         } else if (arg.starts_with('-')) {
             return xasprintf("unknown option %s: there is only "
-                             "-f (or --format) text|json", arg.data());
+                             "-f (or --format) text|json",
+                             arg.data());
         } else if (*port) {
             return xasprintf("%s: only one port can be named", arg.data());
         } else {
@@ -249,8 +243,7 @@ eoip_show_parse(int argc, const char *argv[], bool *json, const char **port)
     return nullptr;
 }
 
-char *
-eoip_show_format(const eoip_shown *shown, size_t n, bool all, bool json)
+char *eoip_show_format(const eoip_shown *shown, size_t n, bool all, bool json)
 {
     return json ? eoip::format_json(shown, n, all)
                 : eoip::format_text(shown, n, all);

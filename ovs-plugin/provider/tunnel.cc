@@ -9,8 +9,8 @@
 
 #include <arpa/inet.h>
 
-#include <config.h>
 #include "util.h"
+#include <config.h>
 extern "C" {
 #include "smap.h"
 }
@@ -21,20 +21,17 @@ namespace {
 
 Counters unclaimed;
 
-Counters &
-counters_of(eoip_tunnel *tunnel)
+Counters &counters_of(eoip_tunnel *tunnel)
 {
     return tunnel ? tunnel->counters : unclaimed;
 }
 
-const Counters &
-counters_of(const eoip_tunnel *tunnel)
+const Counters &counters_of(const eoip_tunnel *tunnel)
 {
     return tunnel ? tunnel->counters : unclaimed;
 }
 
-void
-count(std::atomic<std::uint64_t> &counter)
+void count(std::atomic<std::uint64_t> &counter)
 {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
@@ -56,9 +53,8 @@ address_of(const Endpoint &end, eoip_resolver *resolve,
 }
 
 // Looks up the host names in 'config', which may be new or the one in 'old'.
-Setup
-resolve_all(const Config &config, eoip_resolver *resolve,
-            const std::optional<Setup> &old)
+Setup resolve_all(const Config &config, eoip_resolver *resolve,
+                  const std::optional<Setup> &old)
 {
     Setup setup{config, {}, {}};
     if (old && old->config.remote == config.remote) {
@@ -72,15 +68,14 @@ resolve_all(const Config &config, eoip_resolver *resolve,
     return setup;
 }
 
-bool
-unresolved(const Endpoint &end, const std::optional<std::uint32_t> &address)
+bool unresolved(const Endpoint &end,
+                const std::optional<std::uint32_t> &address)
 {
     return end.kind == Endpoint::Kind::host_name && !address;
 }
 
-void
-add_endpoint(smap *options, const char *name, const Endpoint &end,
-             std::uint32_t address)
+void add_endpoint(smap *options, const char *name, const Endpoint &end,
+                  std::uint32_t address)
 {
     if (end.kind == Endpoint::Kind::flow) {
         smap_add(options, name, "flow");
@@ -89,24 +84,21 @@ add_endpoint(smap *options, const char *name, const Endpoint &end,
     }
 }
 
-void
-add_key(smap *options, const char *name, const Key &key)
+void add_key(smap *options, const char *name, const Key &key)
 {
     smap_add(options, name,
              key.flow ? "flow" : std::to_string(key.value).c_str());
 }
 
-void
-add_number(smap *options, const char *name,
-           const std::optional<std::uint8_t> &value)
+void add_number(smap *options, const char *name,
+                const std::optional<std::uint8_t> &value)
 {
     smap_add(options, name,
              value ? std::to_string(*value).c_str() : "inherit");
 }
 
 // Everything is said in full: where OVS has a default, ours may differ.
-void
-add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
+void add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
 {
     const Config &config = setup.config;
 
@@ -125,8 +117,7 @@ add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
     }
 }
 
-eoip_match
-match_of(const Setup &setup, std::uint32_t nowhere)
+eoip_match match_of(const Setup &setup, std::uint32_t nowhere)
 {
     const Config &config = setup.config;
     eoip_match match{};
@@ -144,9 +135,8 @@ match_of(const Setup &setup, std::uint32_t nowhere)
     return match;
 }
 
-void
-prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
-        eoip_match *match)
+void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+             eoip_match *match)
 {
     tunnel.prepared = setup;
     add_ovs_options(ovs_options, setup, tunnel.nowhere);
@@ -154,8 +144,7 @@ prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
 }
 
 // 0.0.0.0/8 has room for every tunnel, and 0.0.0.0 itself stays unused.
-std::uint32_t
-next_nowhere()
+std::uint32_t next_nowhere()
 {
     static std::atomic<std::uint32_t> last;
     return (last.fetch_add(1) % 0xfffffe) + 1;
@@ -163,15 +152,13 @@ next_nowhere()
 
 }  // namespace
 
-bool
-Setup::resolved() const
+bool Setup::resolved() const
 {
     return !unresolved(config.remote, remote)
            && !unresolved(config.local, local);
 }
 
-bool
-Setup::has_names() const
+bool Setup::has_names() const
 {
     return config.remote.kind == Endpoint::Kind::host_name
            || config.local.kind == Endpoint::Kind::host_name;
@@ -184,22 +171,19 @@ eoip_tunnel::eoip_tunnel(const char *name_)
 {
 }
 
-eoip_tunnel *
-eoip_tunnel_create(const char *name)
+eoip_tunnel *eoip_tunnel_create(const char *name)
 {
     return new eoip_tunnel(name);
 }
 
-void
-eoip_tunnel_destroy(eoip_tunnel *tunnel)
+void eoip_tunnel_destroy(eoip_tunnel *tunnel)
 {
     delete tunnel;
 }
 
-char *
-eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
-                    eoip_resolver *resolve, smap *ovs_options,
-                    eoip_match *match)
+char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
+                          eoip_resolver *resolve, smap *ovs_options,
+                          eoip_match *match)
 {
     std::vector<eoip::Option> given;
     const smap_node **nodes = smap_sort(options);
@@ -210,8 +194,8 @@ eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
     const auto parsed = eoip::parse_options(given);
     free(nodes);
     if (parsed.errors.empty()) {
-        eoip::prepare(*tunnel, eoip::resolve_all(parsed.config, resolve,
-                                                 tunnel->setup),
+        eoip::prepare(*tunnel,
+                      eoip::resolve_all(parsed.config, resolve, tunnel->setup),
                       ovs_options, match);
         return nullptr;
     }
@@ -223,22 +207,20 @@ eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
     return xstrdup(all.c_str());
 }
 
-void
-eoip_tunnel_commit(eoip_tunnel *tunnel)
+void eoip_tunnel_commit(eoip_tunnel *tunnel)
 {
     tunnel->setup = tunnel->prepared;
     tunnel->resolved = tunnel->prepared.resolved();
 }
 
-bool
-eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
-                    smap *ovs_options, eoip_match *match)
+bool eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
+                         smap *ovs_options, eoip_match *match)
 {
     if (!eoip_tunnel_has_names(tunnel)) {
         return false;
     }
-    const eoip::Setup setup = eoip::resolve_all(tunnel->setup->config, resolve,
-                                                tunnel->setup);
+    const eoip::Setup setup =
+        eoip::resolve_all(tunnel->setup->config, resolve, tunnel->setup);
     if (setup == *tunnel->setup) {
         return false;
     }
@@ -246,20 +228,17 @@ eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
     return true;
 }
 
-bool
-eoip_tunnel_is_resolved(const eoip_tunnel *tunnel)
+bool eoip_tunnel_is_resolved(const eoip_tunnel *tunnel)
 {
     return tunnel->resolved.load(std::memory_order_relaxed);
 }
 
-bool
-eoip_tunnel_has_names(const eoip_tunnel *tunnel)
+bool eoip_tunnel_has_names(const eoip_tunnel *tunnel)
 {
     return tunnel->setup && tunnel->setup->has_names();
 }
 
-void
-eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
+void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
 {
     if (!eoip_tunnel_has_names(tunnel)) {
         return;
@@ -267,48 +246,44 @@ eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
     auto add = [&](const char *name, const eoip::Endpoint &end,
                    const std::optional<std::uint32_t> &address) {
         if (end.kind == eoip::Endpoint::Kind::host_name) {
-            smap_add(status, name, address
-                     ? eoip::format_ipv4(*address).c_str() : "unresolved");
+            smap_add(status, name,
+                     address ? eoip::format_ipv4(*address).c_str()
+                             : "unresolved");
         }
     };
-    add("remote_address", tunnel->setup->config.remote,
-        tunnel->setup->remote);
+    add("remote_address", tunnel->setup->config.remote, tunnel->setup->remote);
     add("local_address", tunnel->setup->config.local, tunnel->setup->local);
 }
 
-void
-eoip_tunnel_count_drop(eoip_tunnel *tunnel, eoip_drop drop)
+void eoip_tunnel_count_drop(eoip_tunnel *tunnel, eoip_drop drop)
 {
     eoip::count(eoip::counters_of(tunnel).drops[drop]);
 }
 
-void
-eoip_tunnel_count_keepalive(eoip_tunnel *tunnel)
+void eoip_tunnel_count_keepalive(eoip_tunnel *tunnel)
 {
     eoip::count(eoip::counters_of(tunnel).rx_keepalives);
 }
 
-void
-eoip_tunnel_count_trimmed(eoip_tunnel *tunnel)
+void eoip_tunnel_count_trimmed(eoip_tunnel *tunnel)
 {
     eoip::count(eoip::counters_of(tunnel).rx_trimmed);
 }
 
-void
-eoip_tunnel_get_counters(const eoip_tunnel *tunnel, eoip_counters *counters)
+void eoip_tunnel_get_counters(const eoip_tunnel *tunnel,
+                              eoip_counters *counters)
 {
     const eoip::Counters &from = eoip::counters_of(tunnel);
 
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         counters->drops[i] = from.drops[i].load(std::memory_order_relaxed);
     }
-    counters->rx_keepalives
-        = from.rx_keepalives.load(std::memory_order_relaxed);
+    counters->rx_keepalives =
+        from.rx_keepalives.load(std::memory_order_relaxed);
     counters->rx_trimmed = from.rx_trimmed.load(std::memory_order_relaxed);
 }
 
-const char *
-eoip_drop_name(eoip_drop drop)
+const char *eoip_drop_name(eoip_drop drop)
 {
     static constexpr const char *kNames[] = {
 #define EOIP_DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
@@ -318,10 +293,9 @@ eoip_drop_name(eoip_drop drop)
     return kNames[drop];
 }
 
-bool
-eoip_drop_is_rx(eoip_drop drop)
+bool eoip_drop_is_rx(eoip_drop drop)
 {
-#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) + 1
+#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
     return drop < 0 EOIP_RX_DROPS(EOIP_DROP_COUNT);
 #undef EOIP_DROP_COUNT
 }

@@ -13,8 +13,8 @@
 #include <optional>
 #include <string>
 
-#include "eoip/options.h"
 #include "eoip-provider.h"
+#include "eoip/options.h"
 
 namespace eoip {
 
@@ -44,7 +44,7 @@ struct eoip_tunnel {
     explicit eoip_tunnel(const char *name_);
 
     const std::string name;
-    const std::uint32_t nowhere;     // In 0.0.0.0/8, this tunnel's own.
+    const std::uint32_t nowhere;       // In 0.0.0.0/8, this tunnel's own.
     std::optional<eoip::Setup> setup;  // In force.  Main thread only.
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.

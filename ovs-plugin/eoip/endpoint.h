@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An end of a tunnel: an address, a host name, or a word that leaves it open.
+//
+// Pure functions for options.cc and the provider; names are not resolved here.
+
+#ifndef EOIP_ENDPOINT_H
+#define EOIP_ENDPOINT_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace eoip {
+
+// What is wrong with a value, to be read after "name=value "; empty if nothing
+// is.
+using Fault = std::string_view;
+
+// An end of the tunnel as configured.
+struct Endpoint {
+    enum class Kind { any, flow, address, host_name };
+
+    Kind kind = Kind::any;
+    std::uint32_t ipv4 = 0;  // Host order; only if 'kind' is address.
+    std::string host_name;   // Only if 'kind' is host_name.
+
+    bool operator==(const Endpoint &) const = default;
+};
+
+// Parses 'value' into 'endpoint', which stays as it is if there is a fault.
+[[nodiscard]] Fault parse_endpoint(std::string_view value, Endpoint &endpoint);
+
+// True if 'text' has the letters and colons of an IPv6 address.
+[[nodiscard]] bool looks_like_ipv6(std::string_view text);
+
+// Dotted quad of an address in host order.
+[[nodiscard]] std::string format_ipv4(std::uint32_t ipv4);
+
+}  // namespace eoip
+
+#endif  // EOIP_ENDPOINT_H

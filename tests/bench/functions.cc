@@ -66,8 +66,8 @@ int main(int argc, char **argv)
         }
         add(std::string("push/") + name, tunnel, bench_tunnel_rewind_push,
             bench_tunnel_push, bench_tunnel_is_pushed);
-        add(std::string("pop/") + name, tunnel, bench_tunnel_rewind_pop, bench_tunnel_pop,
-            bench_tunnel_is_popped);
+        add(std::string("pop/") + name, tunnel, bench_tunnel_rewind_pop,
+            bench_tunnel_pop, bench_tunnel_is_popped);
     }
     benchmark::RunSpecifiedBenchmarks();
     return 0;

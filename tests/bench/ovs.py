@@ -103,8 +103,8 @@ class Switch:
     def spawn(self, name, *args, under=()):
         log = open(self.dir / f"{pathlib.Path(name).name}.out", "wb")
         self.processes.append(subprocess.Popen(
-            [*under, self.tool(name), *args], env=self.env, cwd=self.dir, stdout=log,
-            stderr=log))
+            [*under, self.tool(name), *args], env=self.env, cwd=self.dir,
+            stdout=log, stderr=log))
 
     def start(self):
         source = pathlib.Path(os.environ.get("OVS_SOURCE", self.build))

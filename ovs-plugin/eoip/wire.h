@@ -68,9 +68,9 @@ struct Received {
     std::uint16_t frame_bytes;  // Length of the frame at kFrameOffset.
 };
 
-// True if the one's complement sum over an IPv4 header without options is
-// what a right checksum makes it.  The sum does not depend on byte order.
-[[nodiscard]] inline bool ipv4_checksum_ok(const std::uint8_t *header)
+// One's complement sum over an IPv4 header without options.  In the byte order
+// of memory, which the sum does not depend on.
+[[nodiscard]] inline std::uint16_t ipv4_sum(const std::uint8_t *header)
 {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < kIpv4HeaderBytes; i += 4) {
@@ -82,7 +82,20 @@ struct Received {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff;
+    return static_cast<std::uint16_t>(sum);
+}
+
+[[nodiscard]] inline bool ipv4_checksum_ok(const std::uint8_t *header)
+{
+    return ipv4_sum(header) == 0xffff;
+}
+
+// Computes the checksum of an IPv4 header without options, and stores it.
+inline void put_ipv4_checksum(std::uint8_t *header)
+{
+    store_be16(header + 10, 0);
+    const std::uint16_t sum = ~ipv4_sum(header);
+    std::memcpy(header + 10, &sum, sizeof sum);
 }
 
 // Looks at one outer packet of IP protocol 47.  'packet' begins at the IPv4
@@ -147,6 +160,27 @@ struct Received {
     return rx;
 }
 
+// What shares IP protocol 47 with EoIP.
+enum class GreKind : std::uint8_t { eoip, erspan, gre };
+
+// Tells by the first four bytes of an IP payload.  Where fewer are left, what
+// can be EoIP's is EoIP's, so that it is counted.
+[[nodiscard]] inline GreKind classify(Bytes payload)
+{
+    constexpr std::uint8_t kMagic[] = {0x20, 0x01, 0x64, 0x00};
+    const std::size_t n = payload.size() < 4 ? payload.size() : 4;
+
+    if (std::memcmp(payload.data(), kMagic, n) == 0) {
+        return GreKind::eoip;
+    }
+    if (n < 4 || (payload[1] & 7) != 0) {  // Version 1 is PPTP's.
+        return GreKind::gre;
+    }
+    const std::uint16_t protocol = load_be16(payload.data() + 2);
+    return protocol == 0x88be || protocol == 0x22eb ? GreKind::erspan
+                                                    : GreKind::gre;
+}
+
 // Writes the EoIP header of a frame of 'frame_bytes' in tunnel 'key' to the
 // kHeaderBytes at 'out'.  A keepalive has 'frame_bytes' 0.
 inline void put_header(std::uint8_t *out, std::uint16_t key,
@@ -176,6 +210,25 @@ inline void complete_header(std::uint8_t *ip, std::uint16_t frame_bytes,
     sum = (sum & 0xffff) + (sum >> 16);
     store_be16(ip + 10, ~sum);
     store_be16(ip + kIpv4HeaderBytes + 4, frame_bytes);
+}
+
+// Payload bytes of the largest fragment of a packet, its last one aside, on an
+// underlay with this MTU; 0 if none can be sent there.
+[[nodiscard]] inline std::size_t fragment_bytes(std::size_t mtu)
+{
+    return mtu < kIpv4HeaderBytes ? 0 : (mtu - kIpv4HeaderBytes) / 8 * 8;
+}
+
+// Makes 'header', a copy of the IPv4 header of a whole packet, that of its
+// fragment with the 'bytes' of payload from 'offset' on.
+inline void make_fragment(std::uint8_t *header, std::size_t offset,
+                          std::size_t bytes, bool more)
+{
+    store_be16(header + 2,
+               static_cast<std::uint16_t>(kIpv4HeaderBytes + bytes));
+    store_be16(header + 6,
+               static_cast<std::uint16_t>(offset / 8 | (more ? 0x2000 : 0)));
+    put_ipv4_checksum(header);
 }
 
 }  // namespace eoip

@@ -58,3 +58,23 @@ void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
     eoip::complete_header(out, static_cast<std::uint16_t>(frame_bytes),
                           next_ip_id());
 }
+
+eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes)
+{
+    using eoip::GreKind;
+    static_assert(EOIP_KIND_EOIP == int(GreKind::eoip)
+                  && EOIP_KIND_ERSPAN == int(GreKind::erspan)
+                  && EOIP_KIND_GRE == int(GreKind::gre));
+    return eoip_gre_kind(
+        eoip::classify({static_cast<const std::uint8_t *>(l4), n_bytes}));
+}
+
+size_t eoip_fragment_bytes(size_t mtu)
+{
+    return eoip::fragment_bytes(mtu);
+}
+
+void eoip_make_fragment(void *ip, size_t offset, size_t bytes, bool more)
+{
+    eoip::make_fragment(static_cast<std::uint8_t *>(ip), offset, bytes, more);
+}

@@ -54,6 +54,51 @@ void eoip_put_header(void *out, uint16_t key);
  * id and IP checksum.  'frame_bytes' is at most EOIP_FRAME_MAX. */
 void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes);
 
+/* What shares IP protocol 47. */
+enum eoip_gre_kind { EOIP_KIND_EOIP, EOIP_KIND_ERSPAN, EOIP_KIND_GRE };
+
+/* Tells by the first bytes of the IP payload at 'l4', of which 'n_bytes' are
+ * there. */
+enum eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes);
+
+/* Payload bytes of all fragments but the last, 0 if the MTU is too small. */
+size_t eoip_fragment_bytes(size_t mtu);
+
+/* Makes the IPv4 header at 'ip', a copy of the whole packet's, that of the
+ * fragment with 'bytes' of its payload from 'offset' on. */
+void eoip_make_fragment(void *ip, size_t offset, size_t bytes, bool more);
+
+/* Reassembly.  Called by any thread; fragments only, which are worth a lock
+ * that is shared with few others. */
+
+/* True if the IPv4 header at 'ip' is that of a fragment. */
+bool eoip_is_fragment(const void *ip);
+
+/* Takes the fragment whose IPv4 header is at 'ip', where 'n_bytes' can be
+ * read.  'now' is in milliseconds.  Returns the whole packet, with its length
+ * in '*n_whole', if it is complete now; it stays valid until the thread's next
+ * call.  Returns NULL if it is not complete, or is dropped and counted. */
+const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
+                            size_t *n_whole);
+
+/* Lets go of what has waited for too long.  Returns true if there is more that
+ * waits. */
+bool eoip_reassembly_expire(long long now);
+
+/* Takes over the limits in 'other_config', which are documented in README.md.
+ * Returns NULL, or what is wrong with them as one string that the caller must
+ * free; where a value is wrong the default holds. */
+char *eoip_reassembly_configure(const struct smap *other_config);
+
+struct eoip_reassembly {
+    uint64_t packets;       /* Put together. */
+    uint64_t fragments;     /* That they were made of. */
+    uint64_t duplicates;    /* Fragments that were there already. */
+    uint64_t waiting_packets, waiting_fragments, waiting_bytes;
+    uint64_t drops[EOIP_N_DROPS];
+};
+void eoip_reassembly_get(struct eoip_reassembly *);
+
 /* Counters.  Called by any thread. */
 
 struct eoip_counters {
@@ -115,7 +160,8 @@ bool eoip_tunnel_has_names(const struct eoip_tunnel *);
 /* Adds to 'status' the addresses that the tunnel's host names stand for. */
 void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
 
-/* Any thread.  With 'tunnel' NULL counts as what no tunnel claims. */
+/* Any thread.  With 'tunnel' NULL counts as what no tunnel claims, which the
+ * drops of reassembly are a part of when read. */
 void eoip_tunnel_count_drop(struct eoip_tunnel *, enum eoip_drop);
 void eoip_tunnel_count_keepalive(struct eoip_tunnel *);
 void eoip_tunnel_count_trimmed(struct eoip_tunnel *);
@@ -125,6 +171,8 @@ void eoip_tunnel_get_counters(const struct eoip_tunnel *,
 /* Counter names.  eoip_drop_is_rx() tells the direction. */
 const char *eoip_drop_name(enum eoip_drop);
 bool eoip_drop_is_rx(enum eoip_drop);
+/* True for those of reassembly, which come before a tunnel is known. */
+bool eoip_drop_is_fragment(enum eoip_drop);
 
 /* ovs-appctl eoip/show. */
 

@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
 
 #include "cmap.h"
 #include "dns-resolve.h"
@@ -26,6 +28,7 @@
 #include "netdev-provider.h"
 #include "netdev-vport.h"
 #include "netdev-vport-private.h"
+#include "odp-util.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
@@ -39,13 +42,15 @@ VLOG_DEFINE_THIS_MODULE(eoip);
 /* Bytes that are pushed: Ethernet, IPv4, EoIP. */
 #define EOIP_PUSH_BYTES (ETH_HEADER_LEN + EOIP_OUTER_HLEN)
 
-/* How often host names are looked up again, in milliseconds.  The resolver
- * caches answers for as long as the name server allows. */
-#define RESOLVE_INTERVAL 1000
+/* How often, in milliseconds, host names are looked up again and fragments let
+ * go of that have waited for too long.  The resolver caches answers for as
+ * long as the name server allows. */
+#define RUN_INTERVAL 1000
 
-/* Whether a tunnel has a host name, and when it is due.  Main thread. */
+/* When that is due, and whether there is any of the two.  Main thread. */
+static long long int next_run;
 static bool have_names;
-static long long int next_resolve;
+static bool have_fragments;
 
 /* The functions that all tunnels of OVS have in common. */
 static struct netdev_class common;
@@ -72,12 +77,6 @@ static struct netdev_eoip *
 netdev_eoip_cast(const struct netdev *netdev)
 {
     return CONTAINER_OF(netdev_vport_cast(netdev), struct netdev_eoip, vport);
-}
-
-static bool
-is_eoip(const struct netdev *netdev)
-{
-    return !strcmp(netdev_get_type(netdev), "eoip");
 }
 
 /* Matches. */
@@ -283,20 +282,15 @@ resolve_again(struct netdev *netdev)
 }
 
 static void
-netdev_eoip_run(const struct netdev_class *class)
+resolve_all_again(void)
 {
     struct netdev **vports;
     size_t n;
 
-    common.run(class);
-    if (!have_names || time_msec() < next_resolve) {
-        return;
-    }
-    next_resolve = time_msec() + RESOLVE_INTERVAL;
     have_names = false;
     vports = netdev_get_vports(&n);
     for (size_t i = 0; i < n; i++) {
-        if (is_eoip(vports[i])) {
+        if (eoip_is_type(vports[i])) {
             struct netdev_eoip *dev = netdev_eoip_cast(vports[i]);
 
             resolve_again(vports[i]);
@@ -308,11 +302,25 @@ netdev_eoip_run(const struct netdev_class *class)
 }
 
 static void
+netdev_eoip_run(const struct netdev_class *class)
+{
+    common.run(class);
+    if (time_msec() < next_run) {
+        return;
+    }
+    next_run = time_msec() + RUN_INTERVAL;
+    have_fragments = eoip_reassembly_expire(time_msec());
+    if (have_names) {
+        resolve_all_again();
+    }
+}
+
+static void
 netdev_eoip_wait(const struct netdev_class *class)
 {
     common.wait(class);
-    if (have_names) {
-        poll_timer_wait_until(next_resolve);
+    if (have_names || have_fragments) {
+        poll_timer_wait_until(next_run);
     }
 }
 
@@ -375,9 +383,11 @@ netdev_eoip_get_custom_stats(const struct netdev *netdev,
     add_custom(custom, counters.rx_keepalives, "", "rx_keepalives");
     add_custom(custom, counters.rx_trimmed, "", "rx_trimmed");
     for (int i = 0; i < EOIP_N_DROPS; i++) {
-        add_custom(custom, counters.drops[i],
-                   eoip_drop_is_rx(i) ? "rx_drop_" : "tx_drop_",
-                   eoip_drop_name(i));
+        if (!eoip_drop_is_fragment(i)) {
+            add_custom(custom, counters.drops[i],
+                       eoip_drop_is_rx(i) ? "rx_drop_" : "tx_drop_",
+                       eoip_drop_name(i));
+        }
     }
     return 0;
 }
@@ -433,7 +443,7 @@ eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
     vports = netdev_get_vports(&n_vports);
     shown = xcalloc(n_vports + 1, sizeof *shown);
     for (size_t i = 0; i < n_vports; i++) {
-        if (is_eoip(vports[i])
+        if (eoip_is_type(vports[i])
             && (!port || !strcmp(port, netdev_get_name(vports[i])))) {
             n += describe(netdev_eoip_cast(vports[i]), &shown[n]);
         }
@@ -458,7 +468,7 @@ int
 eoip_check_datapath(const struct netdev *netdev, const char *bridge,
                     const char *dp_type, char **errp)
 {
-    if (!is_eoip(netdev) || strcmp(dp_type, "system")) {
+    if (!eoip_is_type(netdev) || strcmp(dp_type, "system")) {
         return 0;
     }
     *errp = xasprintf("%s: type=eoip needs the userspace datapath, but bridge "
@@ -515,19 +525,114 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
     packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
 }
 
+/* Set by limit_push() for fragment(), which follows it in the same thread. */
+static __thread bool need_fragments;
+
 static void
-limit_push(struct dp_packet_batch *batch)
+limit_push(struct dp_packet_batch *batch,
+           const struct ovs_action_push_tnl *push)
 {
+    const struct ip_header *ip
+        = (void *) ((char *) push->header + ETH_HEADER_LEN);
+    uint16_t mtu = eoip_header_length(ip + 1);
+    size_t limit = mtu ? mtu : EOIP_FRAME_MAX;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);
 
+    need_fragments = false;
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
-        if (OVS_LIKELY(dp_packet_size(packet) <= EOIP_FRAME_MAX)) {
+        if (OVS_LIKELY(dp_packet_size(packet) <= limit)) {
+            dp_packet_batch_refill(batch, packet, i);
+        } else if (dp_packet_size(packet) <= EOIP_FRAME_MAX
+                   && !(ip->ip_frag_off & htons(IP_DF))) {
+            need_fragments = true;
             dp_packet_batch_refill(batch, packet, i);
         } else {
-            eoip_tunnel_count_drop(NULL, EOIP_DROP_FRAME_TOO_LONG);
+            bool too_long = dp_packet_size(packet) > EOIP_FRAME_MAX;
+            eoip_tunnel_count_drop(
+                match_packet(get_16aligned_be32(&ip->ip_dst),
+                             get_16aligned_be32(&ip->ip_src),
+                             eoip_header_key(ip + 1)),
+                too_long ? EOIP_DROP_FRAME_TOO_LONG : EOIP_DROP_EXCEEDS_MTU);
             dp_packet_delete(packet);
         }
+    }
+}
+
+/* Executes an action that holds a 32-bit number on a batch, which it takes
+ * over. */
+static void
+execute_u32(odp_execute_cb execute, void *aux, enum ovs_action_attr type,
+            uint32_t value, struct dp_packet_batch *batch)
+{
+    struct {
+        struct nlattr a;
+        uint32_t value;
+    } action = {
+        .a = { .nla_len = sizeof action, .nla_type = type },
+        .value = value,
+    };
+
+    execute(aux, batch, &action.a, true);
+}
+
+/* Adds to 'batch' the fragments of 'packet', which stays as it is; executes
+ * what is in the batch whenever it is full. */
+static void
+split(const struct dp_packet *packet, size_t mtu,
+      struct dp_packet_batch *batch, odp_execute_cb execute, void *aux)
+{
+    const size_t hlen = ETH_HEADER_LEN + IP_HEADER_LEN;
+    const char *headers = dp_packet_data(packet);
+    size_t payload = dp_packet_size(packet) - hlen;
+    size_t step = eoip_fragment_bytes(mtu);
+
+    for (size_t offset = 0; offset < payload; offset += step) {
+        size_t bytes = MIN(step, payload - offset);
+        struct dp_packet *piece
+            = dp_packet_new_with_headroom(hlen + bytes, EOIP_PUSH_BYTES);
+
+        dp_packet_put(piece, headers, hlen);
+        dp_packet_put(piece, headers + hlen + offset, bytes);
+        piece->md = packet->md;
+        eoip_make_fragment((char *) dp_packet_data(piece) + ETH_HEADER_LEN,
+                           offset, bytes, offset + bytes < payload);
+        dp_packet_batch_add(batch, piece);
+        if (dp_packet_batch_is_full(batch)) {
+            execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, batch);
+            dp_packet_batch_init(batch);
+        }
+    }
+}
+
+/* The fragments do not fit into the batch, so they go through the underlay's
+ * bridge on their own, as if its local port had sent them. */
+static void
+fragment(struct dp_packet_batch *batch,
+         const struct ovs_action_push_tnl *push, odp_execute_cb execute,
+         void *aux)
+{
+    size_t mtu = EOIP_OUTER_HLEN
+                 + eoip_header_length(eoip_push_l4(push));
+    struct dp_packet_batch pieces;
+    struct dp_packet *packet;
+    size_t i, n = dp_packet_batch_size(batch);
+
+    if (OVS_LIKELY(!need_fragments)) {
+        return;
+    }
+    need_fragments = false;
+    dp_packet_batch_init(&pieces);
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        if (dp_packet_size(packet) <= ETH_HEADER_LEN + mtu) {
+            dp_packet_batch_refill(batch, packet, i);
+        } else {
+            split(packet, mtu, &pieces, execute, aux);
+            dp_packet_delete(packet);
+        }
+    }
+    if (!dp_packet_batch_is_empty(&pieces)) {
+        execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, &pieces);
     }
 }
 
@@ -547,6 +652,37 @@ account(const struct flow_tnl *tnl, const struct eoip_received *rx)
     }
 }
 
+/* Where pop_shared() has a thread's pop put what may belong to others, or
+ * NULL; and how many packets pop took out without dropping them. */
+static __thread struct dp_packet_batch *set_aside;
+static __thread size_t n_kept_back;
+
+static size_t
+kept_back(void)
+{
+    size_t n = n_kept_back;
+
+    n_kept_back = 0;
+    return n;
+}
+
+/* True, with 'packet' kept, if it is not for eoip to drop it. */
+static bool
+keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
+{
+    const char *l4 = dp_packet_l4(packet);
+
+    if (!set_aside || dp_packet_batch_is_full(set_aside)
+        || (rx->drop != EOIP_DROP_FRAGMENT && l4
+            && eoip_classify(l4, dp_packet_l4_size(packet))
+               == EOIP_KIND_EOIP)) {
+        return false;
+    }
+    dp_packet_batch_add(set_aside, packet);
+    n_kept_back++;
+    return true;
+}
+
 static struct dp_packet *
 netdev_eoip_pop_header(struct dp_packet *packet)
 {
@@ -557,6 +693,9 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     struct eoip_received rx;
 
     rx = eoip_receive(ip, n_bytes, dp_packet_ip_checksum_valid(packet));
+    if (OVS_UNLIKELY(!rx.key_known) && keep_aside(packet, &rx)) {
+        return NULL;
+    }
     pkt_metadata_init_tnl(&packet->md);
     if (OVS_LIKELY(rx.key_known)) {
         tnl->ip_src = get_16aligned_be32(&nh->ip_src);
@@ -565,6 +704,7 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.trimmed)) {
         account(tnl, &rx);
         if (rx.kind != EOIP_FRAME) {
+            n_kept_back += rx.kind == EOIP_KEEPALIVE;
             dp_packet_delete(packet);
             return NULL;
         }
@@ -579,6 +719,182 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     dp_packet_set_size(packet, rx.frame_bytes);
     dp_packet_reset_offsets(packet);
     return packet;
+}
+
+/* Who shares IP protocol 47: the datapath port of each type, or ODPP_NONE.
+ * The flow key cannot tell their packets apart, so that happens here.  Written
+ * by the main thread. */
+enum { GRE_EOIP, GRE_GRE, GRE_IP6GRE, GRE_ERSPAN, GRE_IP6ERSPAN, N_GRE };
+static atomic_uint32_t gre_ports[N_GRE];
+
+static odp_port_t
+gre_port(int i)
+{
+    uint32_t port;
+
+    atomic_read_relaxed(&gre_ports[i], &port);
+    return u32_to_odp(port);
+}
+
+static void
+port_changed(const char *type, odp_port_t port)
+{
+    static const char *const types[N_GRE] = {
+        "eoip", "gre", "ip6gre", "erspan", "ip6erspan"
+    };
+
+    for (int i = 0; i < N_GRE; i++) {
+        if (!strcmp(type, types[i])) {
+            atomic_store_relaxed(&gre_ports[i], odp_to_u32(port));
+        }
+    }
+}
+
+static bool
+shares_pop(void)
+{
+    int n = 0;
+
+    for (int i = 0; i < N_GRE; i++) {
+        n += gre_port(i) != ODPP_NONE;
+    }
+    return n > 1 || gre_port(GRE_EOIP) != ODPP_NONE;
+}
+
+/* Returns the datapath port of the tunnels that 'packet' belongs to, or
+ * ODPP_NONE.  The ports of either address family of OVS's take packets of the
+ * other one, too, as they do when they are alone. */
+static odp_port_t
+find_gre_port(const struct dp_packet *packet)
+{
+    static const int order[3][2][N_GRE] = {
+        [EOIP_KIND_EOIP] = { { GRE_EOIP }, { GRE_GRE, GRE_IP6GRE,
+                                             GRE_ERSPAN, GRE_IP6ERSPAN } },
+        [EOIP_KIND_ERSPAN] = {
+            { GRE_ERSPAN, GRE_IP6ERSPAN, GRE_GRE, GRE_IP6GRE },
+            { GRE_IP6ERSPAN, GRE_ERSPAN, GRE_IP6GRE, GRE_GRE } },
+        [EOIP_KIND_GRE] = {
+            { GRE_GRE, GRE_IP6GRE, GRE_ERSPAN, GRE_IP6ERSPAN },
+            { GRE_IP6GRE, GRE_GRE, GRE_IP6ERSPAN, GRE_ERSPAN } },
+    };
+    enum eoip_gre_kind kind = eoip_classify(dp_packet_l4(packet),
+                                            dp_packet_l4_size(packet));
+    const struct ip_header *ip = dp_packet_l3(packet);
+    const int *ports = order[kind][IP_VER(ip->ip_ihl_ver) == 6];
+
+    for (int i = 0; i < N_GRE && (!i || ports[i]); i++) {
+        if (gre_port(ports[i]) != ODPP_NONE) {
+            return gre_port(ports[i]);
+        }
+    }
+    return ODPP_NONE;
+}
+
+/* Returns 'packet' unless it is a fragment; then the packet that it completes,
+ * or NULL.  Takes ownership of 'packet'. */
+static struct dp_packet *
+reassemble(struct dp_packet *packet)
+{
+    const char *ip = dp_packet_l3(packet);
+    struct dp_packet *whole = NULL;
+    const void *bytes;
+    size_t n;
+
+    if (IP_VER(*ip) != 4 || !eoip_is_fragment(ip)) {
+        return packet;
+    }
+    bytes = eoip_reassemble(ip, (char *) dp_packet_tail(packet) - ip,
+                            time_msec(), &n);
+    if (bytes) {
+        whole = dp_packet_new_with_headroom(ETH_HEADER_LEN + n,
+                                            EOIP_PUSH_BYTES);
+        dp_packet_put(whole, dp_packet_data(packet), ETH_HEADER_LEN);
+        dp_packet_put(whole, bytes, n);
+        whole->md = packet->md;
+        whole->l3_ofs = ETH_HEADER_LEN;
+        whole->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+    }
+    dp_packet_delete(packet);
+    return whole;
+}
+
+/* Sends each packet to whom it belongs. */
+static void
+sort_out(struct dp_packet_batch *batch, const struct eoip_pop *pop,
+         odp_execute_cb execute, void *aux)
+{
+    odp_port_t ports[NETDEV_MAX_BURST];
+    struct dp_packet *packet;
+    size_t i, n = dp_packet_batch_size(batch);
+
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        packet = reassemble(packet);
+        if (packet) {
+            ports[dp_packet_batch_size(batch)] = find_gre_port(packet);
+            dp_packet_batch_refill(batch, packet, i);
+        }
+    }
+
+    n = dp_packet_batch_size(batch);
+    for (i = 0; i < n; ) {
+        odp_port_t port = ports[i];
+        struct dp_packet_batch run;
+
+        dp_packet_batch_init(&run);
+        while (i < n && ports[i] == port) {
+            dp_packet_batch_add(&run, batch->packets[i++]);
+        }
+        if (port != ODPP_NONE) {
+            execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP,
+                        odp_to_u32(port), &run);
+        } else {
+            execute_u32(execute, aux, OVS_ACTION_ATTR_OUTPUT,
+                        odp_to_u32(pop->local), &run);
+        }
+    }
+}
+
+/* Almost all packets are frames of eoip, and pay nothing for the others: they
+ * are popped at once, and what that finds not to be eoip is sorted out. */
+static void
+pop_shared(struct dp_packet_batch *batch, const struct eoip_pop *pop,
+           bool should_steal, odp_execute_cb execute, void *aux)
+{
+    struct dp_packet_batch mine, aside, *outer = set_aside;
+    odp_port_t eoip = gre_port(GRE_EOIP);
+
+    if (!should_steal) {
+        dp_packet_batch_clone(&mine, batch);
+        dp_packet_batch_reset_cutlen(batch);
+        batch = &mine;
+    }
+    dp_packet_batch_apply_cutlen(batch);
+    if (eoip == ODPP_NONE) {
+        sort_out(batch, pop, execute, aux);
+        return;
+    }
+    dp_packet_batch_init(&aside);
+    set_aside = &aside;
+    execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP, odp_to_u32(eoip),
+                batch);
+    set_aside = NULL;
+    if (!dp_packet_batch_is_empty(&aside)) {
+        sort_out(&aside, pop, execute, aux);
+    }
+    set_aside = outer;
+}
+
+static void
+set_other_config(const struct smap *other_config)
+{
+    static char *last;
+    char *error = eoip_reassembly_configure(other_config);
+
+    if (error && (!last || strcmp(error, last))) {
+        VLOG_WARN("%s", error);
+    }
+    free(last);
+    last = error;
 }
 
 static void
@@ -609,8 +925,17 @@ eoip_provider_register(void)
 {
     static const struct eoip_hooks hooks = {
         .complete_class = complete_class,
+        .port_changed = port_changed,
+        .shares_pop = shares_pop,
+        .pop_shared = pop_shared,
+        .kept_back = kept_back,
         .limit_push = limit_push,
+        .fragment = fragment,
+        .set_other_config = set_other_config,
     };
 
+    for (int i = 0; i < N_GRE; i++) {
+        atomic_init(&gre_ports[i], odp_to_u32(ODPP_NONE));
+    }
     eoip_hooks = &hooks;
 }

@@ -60,10 +60,13 @@ json *key_json(const Key &key)
                     : json_integer_create(key.value);
 }
 
-json *drops_json(const eoip_counters &counters)
+json *drops_json(const eoip_counters &counters, bool fragments)
 {
     json *drops = json_object_create();
     for (int i = 0; i < EOIP_N_DROPS; i++) {
+        if (eoip_drop_is_fragment(eoip_drop(i)) && !fragments) {
+            continue;
+        }
         json_object_put(drops, eoip_drop_name(eoip_drop(i)),
                         json_integer_create(counters.drops[i]));
     }
@@ -78,7 +81,25 @@ void put_counters(json *object, const eoip_tunnel *tunnel)
                     json_integer_create(counters.rx_keepalives));
     json_object_put(object, "rx_trimmed",
                     json_integer_create(counters.rx_trimmed));
-    json_object_put(object, "drops", drops_json(counters));
+    json_object_put(object, "drops", drops_json(counters, !tunnel));
+}
+
+json *reassembly_json()
+{
+    json *object = json_object_create();
+    eoip_reassembly reassembly;
+    eoip_reassembly_get(&reassembly);
+
+    auto put = [&](const char *name, std::uint64_t value) {
+        json_object_put(object, name, json_integer_create(value));
+    };
+    put("packets", reassembly.packets);
+    put("fragments", reassembly.fragments);
+    put("duplicates", reassembly.duplicates);
+    put("waiting_packets", reassembly.waiting_packets);
+    put("waiting_fragments", reassembly.waiting_fragments);
+    put("waiting_bytes", reassembly.waiting_bytes);
+    return object;
 }
 
 json *tunnel_json(const eoip_shown &shown)
@@ -123,6 +144,7 @@ char *format_json(const eoip_shown *shown, std::size_t n, bool all)
         json *unclaimed = json_object_create();
         put_counters(unclaimed, nullptr);
         json_object_put(object, "unclaimed", unclaimed);
+        json_object_put(object, "reassembly", reassembly_json());
     }
 
     char *text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
@@ -159,6 +181,22 @@ void add_counters(ds *out, const eoip_tunnel *tunnel)
                           (unsigned long long)counters.drops[i],
                           eoip_drop_name(drop), kSentences[i]);
         }
+    }
+}
+
+void add_reassembly(ds *out)
+{
+    eoip_reassembly reassembly;
+    eoip_reassembly_get(&reassembly);
+
+    if (reassembly.packets || reassembly.waiting_packets) {
+        ds_put_format(out,
+                      "reassembled %llu packets from %llu fragments; "
+                      "%llu packets wait for the rest, in %llu bytes\n",
+                      (unsigned long long)reassembly.packets,
+                      (unsigned long long)reassembly.fragments,
+                      (unsigned long long)reassembly.waiting_packets,
+                      (unsigned long long)reassembly.waiting_bytes);
     }
 }
 
@@ -199,14 +237,16 @@ char *format_text(const eoip_shown *shown, std::size_t n, bool all)
     for (std::size_t i = 0; i < n; i++) {
         add_tunnel(&out, shown[i]);
     }
+    if (!n) {
+        ds_put_cstr(&out, "no eoip tunnels\n");
+    }
     if (all) {
+        add_reassembly(&out);
         add_counters(&unclaimed, nullptr);
     }
     if (unclaimed.length) {
-        ds_put_format(&out, "packets of no tunnel here:\n%s",
+        ds_put_format(&out, "packets that no tunnel is known of:\n%s",
                       ds_cstr(&unclaimed));
-    } else if (!n) {
-        ds_put_cstr(&out, "no eoip tunnels\n");
     }
     ds_destroy(&unclaimed);
     return ds_steal_cstr(&out);

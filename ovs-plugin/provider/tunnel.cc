@@ -281,6 +281,13 @@ void eoip_tunnel_get_counters(const eoip_tunnel *tunnel,
     counters->rx_keepalives =
         from.rx_keepalives.load(std::memory_order_relaxed);
     counters->rx_trimmed = from.rx_trimmed.load(std::memory_order_relaxed);
+    if (!tunnel) {
+        eoip_reassembly reassembly;
+        eoip_reassembly_get(&reassembly);
+        for (int i = 0; i < EOIP_N_DROPS; i++) {
+            counters->drops[i] += reassembly.drops[i];
+        }
+    }
 }
 
 const char *eoip_drop_name(eoip_drop drop)
@@ -293,9 +300,18 @@ const char *eoip_drop_name(eoip_drop drop)
     return kNames[drop];
 }
 
+#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
+static constexpr int kFirstFragmentDrop = 0 EOIP_RX_DROPS(EOIP_DROP_COUNT);
+static constexpr int kFirstTxDrop =
+    kFirstFragmentDrop EOIP_FRAGMENT_DROPS(EOIP_DROP_COUNT);
+#undef EOIP_DROP_COUNT
+
 bool eoip_drop_is_rx(eoip_drop drop)
 {
-#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
-    return drop < 0 EOIP_RX_DROPS(EOIP_DROP_COUNT);
-#undef EOIP_DROP_COUNT
+    return drop < kFirstTxDrop;
+}
+
+bool eoip_drop_is_fragment(eoip_drop drop)
+{
+    return drop >= kFirstFragmentDrop && drop < kFirstTxDrop;
 }

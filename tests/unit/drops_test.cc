@@ -54,6 +54,15 @@ TEST(Drops, NamesAndSentencesAreUnique)
     }
 }
 
+// They count fragments, not packets, and their names say so.
+TEST(Drops, OfFragmentsBeginWithFragment)
+{
+#define BEGINS(SYMBOL, NAME, SENTENCE)                                        \
+    EXPECT_TRUE(std::string(NAME).starts_with("fragment_")) << NAME;
+    EOIP_FRAGMENT_DROPS(BEGINS)
+#undef BEGINS
+}
+
 TEST(Drops, SentencesFitALineWithoutAFullStop)
 {
     for (const Drop &drop : kDrops) {

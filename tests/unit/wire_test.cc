@@ -122,6 +122,7 @@ TEST(Vectors, HaveUniqueNames)
     }
 }
 
+// Of a single packet: reassembly_test.cc shows the drops of fragments.
 TEST(Vectors, ShowEveryDropOfReceiving)
 {
     std::set<std::string> shown;

@@ -43,7 +43,7 @@ struct eoip_hdr {
 	X(IP_OPTIONS, "ip_options",                                           \
 	  "the outer IPv4 header carries options")                            \
 	X(FRAGMENT, "fragment",                                               \
-	  "the packet is a fragment, which this version does not reassemble") \
+	  "the packet is a fragment, and came where none are reassembled")    \
 	X(NOT_EOIP, "not_eoip",                                               \
 	  "protocol 47, but not EoIP (GRE or PPTP, say)")                     \
 	X(LENGTH_BEYOND_PACKET, "length_beyond_packet",                       \
@@ -51,9 +51,28 @@ struct eoip_hdr {
 	X(FRAME_TOO_SHORT, "frame_too_short",                                 \
 	  "the frame is shorter than an Ethernet header")
 
+/* In fragments, of which a packet may have held many. */
+#define EOIP_FRAGMENT_DROPS(X)                                                \
+	X(FRAGMENT_MALFORMED, "fragment_malformed",                           \
+	  "the fragment is empty, ends beyond 65535 or inside 8 bytes")       \
+	X(FRAGMENT_OVERLAP, "fragment_overlap",                               \
+	  "fragments of one packet overlap, so none of them is believed")     \
+	X(FRAGMENT_ECN, "fragment_ecn",                                       \
+	  "the ECN bits of one packet's fragments contradict each other")     \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout",                               \
+	  "the rest of the packet did not come in time")                      \
+	X(FRAGMENT_LIMIT_PACKETS, "fragment_limit_packets",                   \
+	  "too many packets were incomplete, and this one was the oldest")    \
+	X(FRAGMENT_LIMIT_BYTES, "fragment_limit_bytes",                       \
+	  "too many bytes were kept, and this packet was the oldest")         \
+	X(FRAGMENT_LIMIT_COUNT, "fragment_limit_count",                       \
+	  "the packet is in more fragments than are allowed")
+
 #define EOIP_TX_DROPS(X)                                                      \
 	X(FRAME_TOO_LONG, "frame_too_long",                                   \
 	  "the frame is longer than an EoIP packet can carry")                \
+	X(EXCEEDS_MTU, "exceeds_mtu",                                         \
+	  "the packet exceeds the underlay's MTU and may not be fragmented")  \
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
 	  "the flow asks for a tunnel key above 65535")                       \
 	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
@@ -61,7 +80,8 @@ struct eoip_hdr {
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
 	  "the host name of an endpoint has no address yet")
 
-#define EOIP_DROPS(X) EOIP_RX_DROPS(X) EOIP_TX_DROPS(X)
+#define EOIP_DROPS(X)                                                         \
+	EOIP_RX_DROPS(X) EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X)
 
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See reassembly.h.  Rules of RFC 791 and RFC 3168; that any overlap ends the
+// packet is RFC 5722's rule, and what Linux does in IPv4 too.
+
+#include "eoip/reassembly.h"
+
+#include <algorithm>
+
+namespace eoip {
+
+namespace {
+
+constexpr std::size_t kPayloadMax = 65535 - kIpv4HeaderBytes;
+
+// What a piece or an assembly costs beside its bytes: nodes, vectors and the
+// allocator's own.  A little too much rather than too little.
+constexpr std::size_t kPieceCost = 96;
+constexpr std::size_t kAssemblyCost = 256;
+
+constexpr std::uint8_t kNotEct = 1 << 0;  // By value of the ECN bits.
+constexpr std::uint8_t kCe = 1 << 3;
+
+std::uint64_t mix(std::uint64_t x)
+{
+    x = (x ^ (x >> 32)) * 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9;
+    return x ^ (x >> 32);
+}
+
+}  // namespace
+
+// One received fragment.
+struct Reassembler::Fragment {
+    Key key;
+    const std::uint8_t *header;
+    Bytes payload;
+    std::size_t begin;
+    bool last;
+
+    [[nodiscard]] std::size_t end() const { return begin + payload.size(); }
+    [[nodiscard]] std::uint8_t ecn() const { return 1 << (header[1] & 3); }
+};
+
+std::size_t Reassembler::Hash::operator()(const Key &key) const
+{
+    return mix(mix(key.addresses ^ seed) + key.id_and_protocol);
+}
+
+Reassembler::Reassembler(const ReassemblyLimits &limits, std::uint64_t seed)
+    : limits_(limits), assemblies_(0, Hash{seed})
+{
+}
+
+void Reassembler::drop(eoip_drop why, std::size_t fragments)
+{
+    counters_.drops[why] += fragments;
+}
+
+// Frees what 'assembly' holds.
+void Reassembler::empty(Assembly &assembly)
+{
+    bytes_ -= assembly.payload_bytes + assembly.pieces.size() * kPieceCost;
+    fragments_ -= assembly.pieces.size();
+    assembly.pieces = {};
+    assembly.payload_bytes = 0;
+}
+
+// Ends the packet, but remembers it until the timeout.
+void Reassembler::kill(Assembly &assembly, eoip_drop why)
+{
+    drop(why, assembly.pieces.size());
+    empty(assembly);
+    assembly.dead = true;
+    assembly.why = why;
+}
+
+void Reassembler::forget(Assemblies::iterator it)
+{
+    empty(it->second);
+    ages_.erase(it->second.age);
+    assemblies_.erase(it);
+    bytes_ -= kAssemblyCost;
+}
+
+void Reassembler::end(Assemblies::iterator it, eoip_drop why)
+{
+    drop(why, it->second.pieces.size());
+    forget(it);
+}
+
+void Reassembler::expire(Time now)
+{
+    while (!ages_.empty()) {
+        const auto it = assemblies_.find(ages_.front());
+        if (now - it->second.since < limits_.timeout) {
+            break;
+        }
+        end(it, EOIP_DROP_FRAGMENT_TIMEOUT);
+    }
+}
+
+void Reassembler::make_room()
+{
+    while (assemblies_.size() > limits_.packets) {
+        end(assemblies_.find(ages_.front()), EOIP_DROP_FRAGMENT_LIMIT_PACKETS);
+    }
+    while (bytes_ > limits_.bytes && !ages_.empty()) {
+        end(assemblies_.find(ages_.front()), EOIP_DROP_FRAGMENT_LIMIT_BYTES);
+    }
+}
+
+void Reassembler::set_limits(const ReassemblyLimits &limits)
+{
+    limits_ = limits;
+    make_room();
+}
+
+Reassembler::Assemblies::iterator Reassembler::find_or_begin(const Key &key,
+                                                             Time now)
+{
+    const auto [it, is_new] = assemblies_.try_emplace(key);
+    if (is_new) {
+        it->second.since = now;
+        it->second.age = ages_.insert(ages_.end(), key);
+        bytes_ += kAssemblyCost;
+    }
+    return it;
+}
+
+// True if 'fragment' and what is there already cannot be parts of one packet.
+// 'next' is the first piece that begins where it begins or later.
+bool Reassembler::overlaps(const Assembly &assembly, const Fragment &fragment,
+                           Pieces::const_iterator next)
+{
+    const auto &pieces = assembly.pieces;
+
+    if (pieces.empty()) {
+        return false;
+    }
+    if (assembly.end ? fragment.last || fragment.end() > assembly.end
+                     : fragment.last && pieces.back().end() > fragment.end()) {
+        return true;
+    }
+    return (next != pieces.end() && fragment.end() > next->begin)
+           || (next != pieces.begin() && (next - 1)->end() > fragment.begin);
+}
+
+// Puts 'fragment' where it belongs.  Returns false, with the assembly dead, if
+// it does not fit in.
+bool Reassembler::insert(Assembly &assembly, const Fragment &fragment)
+{
+    auto &pieces = assembly.pieces;
+    const auto next =
+        std::find_if(pieces.begin(), pieces.end(), [&](const Piece &piece) {
+            return piece.begin >= fragment.begin;
+        });
+
+    if (next != pieces.end() && next->begin == fragment.begin
+        && std::equal(next->bytes.begin(), next->bytes.end(),
+                      fragment.payload.begin(), fragment.payload.end())
+        && fragment.last == (assembly.end == fragment.end())) {
+        counters_.duplicates++;
+        return true;
+    }
+    if (overlaps(assembly, fragment, next)) {
+        kill(assembly, EOIP_DROP_FRAGMENT_OVERLAP);
+        return false;
+    }
+    if (pieces.size() >= limits_.fragments) {
+        kill(assembly, EOIP_DROP_FRAGMENT_LIMIT_COUNT);
+        return false;
+    }
+
+    if (fragment.begin == 0) {
+        std::copy_n(fragment.header, kIpv4HeaderBytes,
+                    assembly.header.begin());
+    }
+    if (fragment.last) {
+        assembly.end = fragment.end();
+    }
+    pieces.insert(next, {static_cast<std::uint16_t>(fragment.begin),
+                         {fragment.payload.begin(), fragment.payload.end()}});
+    assembly.ecn_seen |= fragment.ecn();
+    assembly.payload_bytes += fragment.payload.size();
+    bytes_ += fragment.payload.size() + kPieceCost;
+    fragments_++;
+    return true;
+}
+
+// The packet, with the header of its first fragment.  All pieces are there.
+std::vector<std::uint8_t> Reassembler::assemble(const Assembly &assembly)
+{
+    std::vector<std::uint8_t> packet;
+    packet.reserve(kIpv4HeaderBytes + assembly.end);
+    packet.assign(assembly.header.begin(), assembly.header.end());
+    for (const Piece &piece : assembly.pieces) {
+        packet.insert(packet.end(), piece.bytes.begin(), piece.bytes.end());
+    }
+    if (assembly.ecn_seen & kCe) {
+        packet[1] |= 3;
+    }
+    store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
+    store_be16(&packet[6], 0);
+    put_ipv4_checksum(packet.data());
+    return packet;
+}
+
+std::vector<std::uint8_t> Reassembler::add(Bytes packet, Time now)
+{
+    expire(now);
+
+    if (packet.size() < kIpv4HeaderBytes || packet[0] >> 4 != 4) {
+        drop(EOIP_DROP_IP_HEADER);
+        return {};
+    }
+    const std::uint8_t *header = packet.data();
+    const std::size_t total = load_be16(header + 2);
+    if (header[0] > 0x45) {
+        drop(EOIP_DROP_IP_OPTIONS);
+        return {};
+    }
+    if (header[0] < 0x45 || total > packet.size()
+        || total < kIpv4HeaderBytes) {
+        drop(EOIP_DROP_IP_HEADER);
+        return {};
+    }
+    if (!ipv4_checksum_ok(header)) {
+        drop(EOIP_DROP_IP_CHECKSUM);
+        return {};
+    }
+
+    Fragment fragment{
+        {std::uint64_t{load_be32(header + 12)} << 32 | load_be32(header + 16),
+         std::uint32_t{load_be16(header + 4)} << 8 | header[9]},
+        header,
+        packet.subspan(kIpv4HeaderBytes, total - kIpv4HeaderBytes),
+        (load_be16(header + 6) & 0x1fffu) * 8,
+        !(header[6] & 0x20)};
+    if (fragment.payload.empty() || fragment.end() > kPayloadMax
+        || (!fragment.last && fragment.payload.size() % 8)) {
+        drop(EOIP_DROP_FRAGMENT_MALFORMED);
+        return {};
+    }
+    return add_fragment(fragment, now);
+}
+
+std::vector<std::uint8_t> Reassembler::add_fragment(const Fragment &fragment,
+                                                    Time now)
+{
+    const auto it = find_or_begin(fragment.key, now);
+    Assembly &assembly = it->second;
+    std::vector<std::uint8_t> packet;
+
+    if (assembly.dead || !insert(assembly, fragment)) {
+        drop(assembly.why);
+    } else if (assembly.payload_bytes == assembly.end) {
+        if ((assembly.ecn_seen & kNotEct) && (assembly.ecn_seen & kCe)) {
+            end(it, EOIP_DROP_FRAGMENT_ECN);
+        } else {
+            packet = assemble(assembly);
+            counters_.packets++;
+            counters_.fragments += assembly.pieces.size();
+            forget(it);
+        }
+    }
+    make_room();
+    return packet;
+}
+
+}  // namespace eoip

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Puts outer IPv4 packets together again from their fragments.
+//
+// RouterOS fragments the outer packet by default, so this is everyday traffic
+// where bridged networks run 1500-byte frames.  [doc]  Fragments are also the
+// easiest thing to attack a receiver with, so all that is kept is bounded:
+// packets, bytes, fragments of one packet, time.  When there is no room the
+// oldest packet goes, because fragments that belong together arrive together.
+//
+// One Reassembler is used by one thread at a time; the caller locks.  It reads
+// no clock: 'now' goes in.  It allocates, but only for fragments.
+
+#ifndef EOIP_REASSEMBLY_H
+#define EOIP_REASSEMBLY_H
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+#include "eoip/wire.h"
+
+namespace eoip {
+
+using Time = std::chrono::milliseconds;  // Since any fixed moment.
+
+struct ReassemblyLimits {
+    std::size_t packets = 8192;    // Incomplete ones at once.
+    std::size_t bytes = 32 << 20;  // All that is kept, with what it takes.
+    std::size_t fragments = 128;   // Of one packet.
+    // Short, because ids come round again: with 65536 of them a fast peer
+    // needs less than a second (RFC 4963).
+    Time timeout{500};
+
+    bool operator==(const ReassemblyLimits &) const = default;
+};
+
+struct ReassemblyCounters {
+    std::uint64_t packets = 0;     // Put together.
+    std::uint64_t fragments = 0;   // That those packets were made of.
+    std::uint64_t duplicates = 0;  // Fragments that were there already.
+    std::array<std::uint64_t, EOIP_N_DROPS> drops{};  // In fragments.
+};
+
+class Reassembler {
+public:
+    // 'seed' keeps others from choosing packets that hash alike.
+    Reassembler(const ReassemblyLimits &limits, std::uint64_t seed);
+
+    // Takes the fragment whose IPv4 header 'packet' begins with; it may run on
+    // into Ethernet padding.  Copies what it keeps.  Returns the whole packet,
+    // from its IPv4 header on, if this was its last missing piece, and
+    // otherwise an empty vector.
+    [[nodiscard]] std::vector<std::uint8_t> add(Bytes packet, Time now);
+
+    // Lets go of what is older than the timeout.
+    void expire(Time now);
+
+    // Takes effect at once.
+    void set_limits(const ReassemblyLimits &limits);
+
+    [[nodiscard]] const ReassemblyCounters &counters() const
+    {
+        return counters_;
+    }
+    [[nodiscard]] std::size_t packets() const { return assemblies_.size(); }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    [[nodiscard]] std::size_t fragments() const { return fragments_; }
+
+private:
+    struct Key {
+        std::uint64_t addresses;
+        std::uint32_t id_and_protocol;
+
+        bool operator==(const Key &) const = default;
+    };
+
+    struct Hash {
+        std::uint64_t seed;
+        std::size_t operator()(const Key &key) const;
+    };
+
+    struct Piece {
+        std::uint16_t begin;  // In the packet's payload.
+        std::vector<std::uint8_t> bytes;
+        [[nodiscard]] std::size_t end() const { return begin + bytes.size(); }
+    };
+
+    using Pieces = std::vector<Piece>;
+
+    // One packet on its way to be complete.  Once 'dead' it holds nothing and
+    // only keeps later fragments from beginning it anew.
+    struct Assembly {
+        Pieces pieces;  // Sorted, without overlap.
+        std::array<std::uint8_t, kIpv4HeaderBytes> header;  // Of offset 0.
+        std::size_t payload_bytes = 0;                      // In all pieces.
+        std::size_t end = 0;        // Of the payload; 0: not known yet.
+        std::uint8_t ecn_seen = 0;  // A bit for each code point.
+        bool dead = false;
+        eoip_drop why{};  // If 'dead'.
+        Time since{};
+        std::list<Key>::iterator age;
+    };
+    using Assemblies = std::unordered_map<Key, Assembly, Hash>;
+
+    struct Fragment;
+
+    std::vector<std::uint8_t> add_fragment(const Fragment &fragment, Time now);
+    Assemblies::iterator find_or_begin(const Key &key, Time now);
+    bool insert(Assembly &assembly, const Fragment &fragment);
+    static bool overlaps(const Assembly &assembly, const Fragment &fragment,
+                         Pieces::const_iterator next);
+    static std::vector<std::uint8_t> assemble(const Assembly &assembly);
+    void drop(eoip_drop why, std::size_t fragments = 1);
+    void empty(Assembly &assembly);
+    void kill(Assembly &assembly, eoip_drop why);
+    void forget(Assemblies::iterator it);
+    void end(Assemblies::iterator it, eoip_drop why);
+    void make_room();
+
+    ReassemblyLimits limits_;
+    ReassemblyCounters counters_;
+    Assemblies assemblies_;
+    std::list<Key> ages_;  // Oldest first.
+    std::size_t bytes_ = 0;
+    std::size_t fragments_ = 0;
+};
+
+// True if the IPv4 header at 'packet', of which 20 bytes can be read, is that
+// of a fragment.
+[[nodiscard]] inline bool is_fragment(const std::uint8_t *packet)
+{
+    return load_be16(packet + 6) & 0x3fff;
+}
+
+}  // namespace eoip
+
+#endif  // EOIP_REASSEMBLY_H

@@ -14,3 +14,7 @@ vswitchd/ovs-vswitchd$(EXEEXT): $(EOIP_PROVIDER)
 eoip-built-sources: $(BUILT_SOURCES)
 
 eoip-check-programs: $(check_PROGRAMS) $(check_LIBRARIES)
+
+# What our C file has to be compiled with to fit OVS's headers.
+eoip-cflags:
+	@echo '$(AM_CFLAGS)'

@@ -688,7 +688,7 @@ netdev_eoip_pop_header(struct dp_packet *packet)
 {
     const char *ip = dp_packet_l3(packet);
     size_t n_bytes = ip ? (char *) dp_packet_tail(packet) - ip : 0;
-    const struct ip_header *nh = (const struct ip_header *) ip;
+    const struct ip_header *nh = (const void *) ip;
     struct flow_tnl *tnl = &packet->md.tunnel;
     struct eoip_received rx;
 

@@ -453,5 +453,71 @@ TEST(RoundTrip, VectorsOfWholeFramesAreSentBack)
     EXPECT_GE(n_sent, 20);
 }
 
+TEST(Classify, TellsApartWhatSharesProtocol47)
+{
+    const struct {
+        Buffer payload;
+        GreKind kind;
+    } cases[] = {
+        {{0x20, 0x01, 0x64, 0x00, 0, 42, 100, 0}, GreKind::eoip},
+        {{0x30, 0x01, 0x88, 0x0b, 0, 0, 0, 1}, GreKind::gre},  // PPTP.
+        {{0x20, 0x00, 0x65, 0x58, 0, 0, 0, 1}, GreKind::gre},  // Keyed.
+        {{0x00, 0x00, 0x08, 0x00, 0x45, 0, 0, 20}, GreKind::gre},
+        {{0x20, 0x00, 0x64, 0x00, 0, 42, 100, 0}, GreKind::gre},  // Version 0.
+        {{0x10, 0x00, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::erspan},
+        {{0x10, 0x00, 0x22, 0xeb, 0, 0, 0, 1}, GreKind::erspan},
+        {{0x10, 0x01, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},  // Version 1.
+    };
+    for (const auto &[payload, kind] : cases) {
+        EXPECT_EQ(classify(payload), kind) << testing::PrintToString(payload);
+        EXPECT_EQ(classify(Bytes(payload).first(4)), kind);
+    }
+}
+
+TEST(Classify, LeavesToEoipWhatMayBeItsTruncatedHeader)
+{
+    const Buffer magic{0x20, 0x01, 0x64, 0x00};
+    for (std::size_t n = 0; n <= magic.size(); n++) {
+        EXPECT_EQ(classify(Bytes(magic).first(n)), GreKind::eoip) << n;
+    }
+    EXPECT_EQ(classify(Buffer{0x20, 0x00}), GreKind::gre);
+    EXPECT_EQ(classify(Buffer{0x88}), GreKind::gre);
+}
+
+TEST(Fragments, AreMultiplesOf8ThatFitTheMtu)
+{
+    EXPECT_EQ(fragment_bytes(0), 0u);
+    EXPECT_EQ(fragment_bytes(27), 0u);
+    EXPECT_EQ(fragment_bytes(28), 8u);
+    EXPECT_EQ(fragment_bytes(576), 552u);
+    EXPECT_EQ(fragment_bytes(1500), 1480u);
+    EXPECT_EQ(fragment_bytes(65535), 65512u);
+}
+
+TEST(Fragments, HaveHeadersOfTheirOwn)
+{
+    const Buffer whole = test::Packet()
+                             .ipv4({.tos = 0xb8, .id = 0x4711})
+                             .eoip(1)
+                             .frame(3000)
+                             .bytes();
+    const struct {
+        std::size_t offset, bytes;
+        bool more;
+        std::uint16_t field;
+    } cases[] = {{0, 1480, true, 0x2000},
+                 {1480, 1480, true, 0x20b9},
+                 {2960, 48, false, 0x0172}};
+    for (const auto &[offset, bytes, more, field] : cases) {
+        Buffer header(whole.begin(), whole.begin() + kIpv4HeaderBytes);
+        make_fragment(header.data(), offset, bytes, more);
+        EXPECT_EQ(load_be16(&header[2]), kIpv4HeaderBytes + bytes);
+        EXPECT_EQ(load_be16(&header[6]), field);
+        EXPECT_EQ(test::reference_checksum(header.data(), header.size()), 0);
+        EXPECT_EQ(header[1], 0xb8);
+        EXPECT_EQ(load_be16(&header[4]), 0x4711);
+    }
+}
+
 }  // namespace
 }  // namespace eoip

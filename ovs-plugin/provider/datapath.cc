@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The packet path's way from C into the core.  Called by netdev-eoip.c for
-// every packet; may not allocate, lock or log.
+// The packet path's way from C into the core, and to whom packets belong.
+// Called by netdev-eoip.c for every packet; may not allocate, lock or log.
 
 #include "eoip-provider.h"
 
+#include <array>
 #include <atomic>
+#include <span>
+#include <string_view>
 
 #include "eoip/wire.h"
 
@@ -32,6 +35,45 @@ std::uint16_t next_ip_id()
         last_id = next_start.fetch_add(40503, std::memory_order_relaxed) | 2;
     }
     return last_id;
+}
+
+enum Port { kEoip, kGre, kIp6Gre, kErspan, kIp6Erspan, kPorts };
+
+constexpr std::array<std::string_view, kPorts> kTypes{"eoip", "gre", "ip6gre",
+                                                      "erspan", "ip6erspan"};
+
+std::array<std::atomic<std::uint32_t>, kPorts> ports{
+    EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT};
+
+std::uint32_t port_of(Port port)
+{
+    return ports[port].load(std::memory_order_relaxed);
+}
+
+// Which ports want a packet, the likeliest first.  Alone, OVS's ports of
+// either address family take packets of the other one too, and gre's take
+// erspan's.
+std::span<const Port> candidates(eoip::GreKind kind, bool is_ipv6)
+{
+    static constexpr std::array kOwn{kEoip};
+    static constexpr std::array kForGre4{kGre, kIp6Gre, kErspan, kIp6Erspan};
+    static constexpr std::array kForGre6{kIp6Gre, kGre, kIp6Erspan, kErspan};
+    static constexpr std::array kForErspan4{kErspan, kIp6Erspan, kGre,
+                                            kIp6Gre};
+    static constexpr std::array kForErspan6{kIp6Erspan, kErspan, kIp6Gre,
+                                            kGre};
+    switch (kind) {
+    case eoip::GreKind::eoip:
+        if (!is_ipv6) {
+            return kOwn;
+        }
+        break;
+    case eoip::GreKind::erspan:
+        return is_ipv6 ? kForErspan6 : kForErspan4;
+    case eoip::GreKind::gre:
+        break;
+    }
+    return is_ipv6 ? kForGre6 : kForGre4;
 }
 
 }  // namespace
@@ -77,4 +119,39 @@ size_t eoip_fragment_bytes(size_t mtu)
 void eoip_make_fragment(void *ip, size_t offset, size_t bytes, bool more)
 {
     eoip::make_fragment(static_cast<std::uint8_t *>(ip), offset, bytes, more);
+}
+
+void eoip_port_set(const char *type, uint32_t port)
+{
+    for (std::size_t i = 0; i < kPorts; i++) {
+        if (kTypes[i] == type) {
+            ports[i].store(port, std::memory_order_relaxed);
+        }
+    }
+}
+
+uint32_t eoip_own_port()
+{
+    return port_of(kEoip);
+}
+
+bool eoip_is_shared()
+{
+    int n = 0;
+    for (const auto &port : ports) {
+        n += port.load(std::memory_order_relaxed) != EOIP_NO_PORT;
+    }
+    return n > 1 || port_of(kEoip) != EOIP_NO_PORT;
+}
+
+uint32_t eoip_find_port(const void *l4, size_t n_bytes, bool is_ipv6)
+{
+    const auto kind =
+        eoip::classify({static_cast<const std::uint8_t *>(l4), n_bytes});
+    for (const Port port : candidates(kind, is_ipv6)) {
+        if (port_of(port) != EOIP_NO_PORT) {
+            return port_of(port);
+        }
+    }
+    return EOIP_NO_PORT;
 }

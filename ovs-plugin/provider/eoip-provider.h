@@ -61,6 +61,20 @@ enum eoip_gre_kind { EOIP_KIND_EOIP, EOIP_KIND_ERSPAN, EOIP_KIND_GRE };
  * there. */
 enum eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes);
 
+/* Who shares IP protocol 47: at most one datapath port for each of the types
+ * eoip, gre, ip6gre, erspan and ip6erspan.  Set by the main thread. */
+#define EOIP_NO_PORT UINT32_MAX
+
+void eoip_port_set(const char *type, uint32_t port);
+uint32_t eoip_own_port(void);
+
+/* True if the packets have to be told apart. */
+bool eoip_is_shared(void);
+
+/* Returns the port of the tunnels that the packet with the IP payload at 'l4'
+ * is for, or EOIP_NO_PORT. */
+uint32_t eoip_find_port(const void *l4, size_t n_bytes, bool is_ipv6);
+
 /* Payload bytes of all fragments but the last, 0 if the MTU is too small. */
 size_t eoip_fragment_bytes(size_t mtu);
 

@@ -672,8 +672,8 @@ keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
 {
     const char *l4 = dp_packet_l4(packet);
 
-    if (!set_aside || dp_packet_batch_is_full(set_aside)
-        || (rx->drop != EOIP_DROP_FRAGMENT && l4
+    if (!set_aside || !l4 || dp_packet_batch_is_full(set_aside)
+        || (rx->drop != EOIP_DROP_FRAGMENT
             && eoip_classify(l4, dp_packet_l4_size(packet))
                == EOIP_KIND_EOIP)) {
         return false;
@@ -721,75 +721,6 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     return packet;
 }
 
-/* Who shares IP protocol 47: the datapath port of each type, or ODPP_NONE.
- * The flow key cannot tell their packets apart, so that happens here.  Written
- * by the main thread. */
-enum { GRE_EOIP, GRE_GRE, GRE_IP6GRE, GRE_ERSPAN, GRE_IP6ERSPAN, N_GRE };
-static atomic_uint32_t gre_ports[N_GRE];
-
-static odp_port_t
-gre_port(int i)
-{
-    uint32_t port;
-
-    atomic_read_relaxed(&gre_ports[i], &port);
-    return u32_to_odp(port);
-}
-
-static void
-port_changed(const char *type, odp_port_t port)
-{
-    static const char *const types[N_GRE] = {
-        "eoip", "gre", "ip6gre", "erspan", "ip6erspan"
-    };
-
-    for (int i = 0; i < N_GRE; i++) {
-        if (!strcmp(type, types[i])) {
-            atomic_store_relaxed(&gre_ports[i], odp_to_u32(port));
-        }
-    }
-}
-
-static bool
-shares_pop(void)
-{
-    int n = 0;
-
-    for (int i = 0; i < N_GRE; i++) {
-        n += gre_port(i) != ODPP_NONE;
-    }
-    return n > 1 || gre_port(GRE_EOIP) != ODPP_NONE;
-}
-
-/* Returns the datapath port of the tunnels that 'packet' belongs to, or
- * ODPP_NONE.  The ports of either address family of OVS's take packets of the
- * other one, too, as they do when they are alone. */
-static odp_port_t
-find_gre_port(const struct dp_packet *packet)
-{
-    static const int order[3][2][N_GRE] = {
-        [EOIP_KIND_EOIP] = { { GRE_EOIP }, { GRE_GRE, GRE_IP6GRE,
-                                             GRE_ERSPAN, GRE_IP6ERSPAN } },
-        [EOIP_KIND_ERSPAN] = {
-            { GRE_ERSPAN, GRE_IP6ERSPAN, GRE_GRE, GRE_IP6GRE },
-            { GRE_IP6ERSPAN, GRE_ERSPAN, GRE_IP6GRE, GRE_GRE } },
-        [EOIP_KIND_GRE] = {
-            { GRE_GRE, GRE_IP6GRE, GRE_ERSPAN, GRE_IP6ERSPAN },
-            { GRE_IP6GRE, GRE_GRE, GRE_IP6ERSPAN, GRE_ERSPAN } },
-    };
-    enum eoip_gre_kind kind = eoip_classify(dp_packet_l4(packet),
-                                            dp_packet_l4_size(packet));
-    const struct ip_header *ip = dp_packet_l3(packet);
-    const int *ports = order[kind][IP_VER(ip->ip_ihl_ver) == 6];
-
-    for (int i = 0; i < N_GRE && (!i || ports[i]); i++) {
-        if (gre_port(ports[i]) != ODPP_NONE) {
-            return gre_port(ports[i]);
-        }
-    }
-    return ODPP_NONE;
-}
-
 /* Returns 'packet' unless it is a fragment; then the packet that it completes,
  * or NULL.  Takes ownership of 'packet'. */
 static struct dp_packet *
@@ -830,7 +761,12 @@ sort_out(struct dp_packet_batch *batch, const struct eoip_pop *pop,
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         packet = reassemble(packet);
         if (packet) {
-            ports[dp_packet_batch_size(batch)] = find_gre_port(packet);
+            const struct ip_header *ip = dp_packet_l3(packet);
+
+            ports[dp_packet_batch_size(batch)] = u32_to_odp(
+                eoip_find_port(dp_packet_l4(packet),
+                               dp_packet_l4_size(packet),
+                               IP_VER(ip->ip_ihl_ver) == 6));
             dp_packet_batch_refill(batch, packet, i);
         }
     }
@@ -861,7 +797,7 @@ pop_shared(struct dp_packet_batch *batch, const struct eoip_pop *pop,
            bool should_steal, odp_execute_cb execute, void *aux)
 {
     struct dp_packet_batch mine, aside, *outer = set_aside;
-    odp_port_t eoip = gre_port(GRE_EOIP);
+    odp_port_t eoip = u32_to_odp(eoip_own_port());
 
     if (!should_steal) {
         dp_packet_batch_clone(&mine, batch);
@@ -882,6 +818,12 @@ pop_shared(struct dp_packet_batch *batch, const struct eoip_pop *pop,
         sort_out(&aside, pop, execute, aux);
     }
     set_aside = outer;
+}
+
+static void
+port_changed(const char *type, odp_port_t port)
+{
+    eoip_port_set(type, odp_to_u32(port));
 }
 
 static void
@@ -926,7 +868,7 @@ eoip_provider_register(void)
     static const struct eoip_hooks hooks = {
         .complete_class = complete_class,
         .port_changed = port_changed,
-        .shares_pop = shares_pop,
+        .shares_pop = eoip_is_shared,
         .pop_shared = pop_shared,
         .kept_back = kept_back,
         .limit_push = limit_push,
@@ -934,8 +876,6 @@ eoip_provider_register(void)
         .set_other_config = set_other_config,
     };
 
-    for (int i = 0; i < N_GRE; i++) {
-        atomic_init(&gre_ports[i], odp_to_u32(ODPP_NONE));
-    }
+    BUILD_ASSERT(ODPP_NONE == ODP_PORT_C(EOIP_NO_PORT));
     eoip_hooks = &hooks;
 }

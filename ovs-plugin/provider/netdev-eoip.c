@@ -534,8 +534,8 @@ limit_push(struct dp_packet_batch *batch,
 {
     const struct ip_header *ip
         = (void *) ((char *) push->header + ETH_HEADER_LEN);
-    uint16_t mtu = eoip_header_length(ip + 1);
-    size_t limit = mtu ? mtu : EOIP_FRAME_MAX;
+    uint16_t fits = eoip_header_length(ip + 1);
+    size_t limit = fits ? fits : EOIP_FRAME_MAX;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);
 

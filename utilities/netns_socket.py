@@ -93,10 +93,9 @@ def main():
         seconds, sent, arrived = tcp_transfer(from_netns, to_netns, address,
                                               int(size))
     except OSError as error:
-        sys.exit(f"TCP from {from_netns} to {address}: {error}")
+        sys.exit(f"TCP to {address}: {error}")
     if sent != arrived:
-        sys.exit(f"TCP from {from_netns} to {address}: sent SHA-256 {sent}, "
-                 f"received {arrived}")
+        sys.exit(f"TCP to {address}: sent SHA-256 {sent}, received {arrived}")
     print(f"{int(size) / 1e6:.0f} MB in {seconds:.1f} s, SHA-256 equal at both "
           f"ends: {sent[:16]}...")
 

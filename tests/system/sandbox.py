@@ -161,11 +161,34 @@ class Sandbox:
             self.set_flows(site, "actions=NORMAL")
             self.appctl(site, "fdb/flush", "br0")
 
+    def shown(self, site):
+        """What `eoip/show` says."""
+        return json.loads(self.appctl(site, "eoip/show", "-f", "json"))
+
+    def statistics(self, site, port="e1"):
+        """What `eoip/show` counts of one tunnel."""
+        return next(tunnel["statistics"] for tunnel
+                    in self.shown(site)["tunnels"] if tunnel["name"] == port)
+
+    def reassembly(self, site):
+        return self.shown(site)["reassembly"]
+
+    def wait_for_no_fragments(self, *sites):
+        """No fragment waits for the others of its packet any more."""
+        for site in sites or self.sites:
+            def waiting():
+                return [value for name, value in self.reassembly(site).items()
+                        if name.startswith("waiting_")]
+
+            # The longest: half a second in the table, a second to notice.
+            until(lambda: not any(waiting()),
+                  f"fragments stay in the table of site {site}", 4)
+
     def counters(self, site):
         """The rarer things that `eoip/show` counts, over all tunnels and what
         belongs to none: {"rx_keepalives": 0, "rx_trimmed": 0,
         "truncated": 0, ...}"""
-        shown = json.loads(self.appctl(site, "eoip/show", "-f", "json"))
+        shown = self.shown(site)
         total = {}
         for part in [tunnel["statistics"] for tunnel in shown["tunnels"]] + [
                 shown["unclaimed"]]:

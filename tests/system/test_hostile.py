@@ -74,6 +74,12 @@ class Attack:
         return {name: after[name] - before[name] for name in after
                 if after[name] != before[name]}
 
+    def expect_delivery(self, what, packets, frame):
+        """Exactly `frame` comes of the packets."""
+        check_equal(f"{what}: what host-a sees",
+                    [seen.hex() for seen in self.delivered(packets)],
+                    [frame.hex()])
+
     def expect(self, what, packets, **counters):
         check_equal(f"{what}: what was counted", self.counted(packets),
                     counters)
@@ -119,18 +125,19 @@ def test_frame_too_short(sandbox):
 
 
 def test_not_eoip(sandbox):
-    """The other users of IP protocol 47."""
+    """The other users of IP protocol 47: no tunnel's packets, so the kernel of
+    site a gets them as they are, and nothing counts them as wrong."""
     gre = bytes.fromhex("20006558 00000064") + ARP_REQUEST
     pptp = bytes.fromhex("3001880b 002a0064 00000001") + ARP_REQUEST
     erspan = bytes.fromhex("100088be 00000001") + ARP_REQUEST
-    with Attack(sandbox) as attack:
-        attack.expect("GRE, PPTP, ERSPAN", map(ipv4, (gre, pptp, erspan)),
-                      not_eoip=3)
-        attack.expect("one bit wrong in the magic",
-                      [ipv4(eoip(ARP_REQUEST, magic=(
-                          int.from_bytes(MAGIC, "big") ^ 1 << bit)
-                          .to_bytes(4, "big"))) for bit in range(32)],
-                      not_eoip=32)
+    almost = [eoip(ARP_REQUEST, magic=(int.from_bytes(MAGIC, "big") ^ 1 << bit)
+                   .to_bytes(4, "big")) for bit in range(32)]
+    packets = list(map(ipv4, [gre, pptp, erspan] + almost))
+    with Attack(sandbox) as attack, sandbox.wire("a", "br-phy") as kernel:
+        attack.expect("GRE, PPTP, ERSPAN, one bit wrong in the magic", packets)
+        seen = [frame[14:] for frame in kernel.frames(0.5)
+                if frame[12:14] == b"\x08\x00" and frame[23] == 47]
+        check_equal("what the kernel gets", seen, packets)
 
 
 def test_outer_header(sandbox):
@@ -145,14 +152,126 @@ def test_outer_header(sandbox):
                       ip_checksum=1)
 
 
-def test_fragments(sandbox):
-    """Fragments, which this version does not reassemble: a first one, a later
-    one, and one that overlaps."""
+def pieces(payload, size, **outer):
+    """The packet in fragments of `size` bytes."""
+    return [ipv4(payload[at:at + size], fragment=at // 8
+                 | (0x2000 if at + size < len(payload) else 0), **outer)
+            for at in range(0, len(payload), size)]
+
+
+def test_fragments_that_overlap(sandbox):
+    """Not one byte of such a packet is believed, in whatever order it comes;
+    what follows of it is ignored."""
+    long = ARP_IN_TUNNEL_100 + bytes(50)
+    first, second, third, *_ = pieces(long, 24)
+    other = bytes(24)
     with Attack(sandbox) as attack:
-        attack.expect("fragments", [
-            ipv4(ARP_IN_TUNNEL_100[:24], fragment=0x2000),
-            ipv4(ARP_IN_TUNNEL_100[24:], fragment=3),
-            ipv4(ARP_IN_TUNNEL_100[16:], fragment=2)], fragment=3)
+        for number, (what, packets) in enumerate((
+                ("the beginning twice", [
+                    first, ipv4(other, fragment=0x2000), second, third]),
+                ("half of one", [
+                    first, ipv4(other, fragment=0x2000 | 2), second, third]),
+                ("one within another", [
+                    first, ipv4(other[:8], fragment=0x2000 | 1), second]),
+                ("the end before the end", [
+                    third, ipv4(other, fragment=3),
+                    ipv4(other[:8], fragment=0x2000 | 1)]),
+                ("two ends", [ipv4(other, fragment=9),
+                              ipv4(other, fragment=12), first]))):
+            for order in packets, packets[::-1]:
+                number += 100
+                order = [renumbered(packet, number) for packet in order]
+                attack.expect(what, order, fragment_overlap=len(order))
+        attack.expect_delivery("after all of it", pieces(
+            ARP_IN_TUNNEL_100, 24, ident=1), ARP_REQUEST)
+    sandbox.wait_for_no_fragments()
+
+
+def renumbered(packet, ident):
+    return ipv4(packet[20:], ident=ident,
+                fragment=int.from_bytes(packet[6:8], "big"))
+
+
+def test_fragments_malformed(sandbox):
+    """Empty, of a size that cannot be, beyond 65535, with a bad header."""
+    with Attack(sandbox) as attack:
+        attack.expect("malformed", [
+            ipv4(b"", fragment=0x2000), ipv4(b"", fragment=5),
+            ipv4(bytes(15), fragment=0x2000), ipv4(bytes(7), fragment=0x2001),
+            ipv4(bytes(800), fragment=0x1fff),
+            ipv4(bytes(800), fragment=0x3fff)], fragment_malformed=6)
+        attack.expect("wrong checksum", [
+            ipv4(bytes(16), fragment=0x2000, wrong_checksum=True)],
+            ip_checksum=1)
+        attack.expect("IP options", [
+            ipv4(bytes(16), fragment=0x2000, options=b"\x01" * 4)],
+            ip_options=1)
+    sandbox.wait_for_no_fragments()
+
+
+def test_fragments_without_end(sandbox):
+    """A packet in more fragments than are allowed, more packets than are, and
+    some that nobody completes."""
+    with Attack(sandbox) as attack:
+        before = sandbox.counters("a")
+        attack.expect("129 fragments", pieces(eoip(bytes(1100)), 8)[:129],
+                      fragment_limit_count=129)
+        # 16 tables share what is allowed, so 16 is one packet for each.
+        sandbox.vsctl("a", "set", "open_vswitch", ".",
+                      "other_config:eoip-reassembly-packets=16")
+        try:
+            attack.delivered([ipv4(bytes(16), fragment=0x2000, ident=ident)
+                              for ident in range(40)])
+        finally:
+            sandbox.vsctl("a", "remove", "open_vswitch", ".", "other_config",
+                          "eoip-reassembly-packets")
+        sandbox.wait_for_no_fragments()
+        after = sandbox.counters("a")
+        lost = {name: after[name] - before[name] for name in
+                ("fragment_limit_packets", "fragment_timeout")}
+        check_equal("fragments dropped of 40", sum(lost.values()), 40)
+        check(24 <= lost["fragment_limit_packets"] < 40, f"dropped: {lost}")
+        attack.expect_delivery("after all of it", pieces(
+            ARP_IN_TUNNEL_100, 24), ARP_REQUEST)
+
+
+def test_fragments_ecn(sandbox):
+    """RFC 3168: CE in one fragment is CE of all, but never with Not-ECT."""
+    def marked(*marks):
+        parts = pieces(ARP_IN_TUNNEL_100, 24, ident=10 * marks[0] + marks[1])
+        return [packet if not mark else ipv4(
+            packet[20:], tos=mark, ident=10 * marks[0] + marks[1],
+            fragment=int.from_bytes(packet[6:8], "big"))
+            for packet, mark in zip(parts, marks)]
+
+    with Attack(sandbox) as attack:
+        attack.expect("CE and Not-ECT", marked(3, 0, 0), fragment_ecn=3)
+        attack.expect("Not-ECT and CE", marked(0, 3, 0), fragment_ecn=3)
+        attack.expect_delivery("ECT and CE", marked(2, 3, 2), ARP_REQUEST)
+
+
+def test_fragments_small(sandbox):
+    """8 bytes each, the EoIP header and the frame apart, in any order, each
+    twice: delivered once."""
+    small = pieces(ARP_IN_TUNNEL_100, 8)
+    with Attack(sandbox) as attack:
+        before = {**sandbox.reassembly("a"), **sandbox.counters("a")}
+        for ident, order in enumerate((small, small[::-1],
+                                       small[1::2] + small[::2])):
+            order = [renumbered(packet, 50 + ident) for packet in order]
+            doubled = [packet for packet in order[:-1] for _ in range(2)]
+            attack.expect_delivery("fragments of 8 bytes",
+                                   doubled + order[-1:], ARP_REQUEST)
+        sandbox.wait_for_no_fragments()
+        after = {**sandbox.reassembly("a"), **sandbox.counters("a")}
+        counted = {name: after[name] - before[name] for name in
+                   ("packets", "fragments", "duplicates", "fragment_timeout")}
+    check_equal("packets", counted["packets"], 3)
+    check_equal("fragments", counted["fragments"], 3 * len(small))
+    # The datapath sorts a batch by flow, that is, first fragments from later
+    # ones: so a copy may come when the packet is complete already.
+    check_equal("copies", counted["duplicates"] + counted["fragment_timeout"],
+                3 * (len(small) - 1))
 
 
 def expected_frame(packet):
@@ -180,7 +299,8 @@ def mutation(chance, host_mac):
         header[chance.randrange(8)] = chance.randrange(256)
     if chance.random() < 0.2:
         header = header[:chance.randrange(len(header) + 1)]
-    outer = {}
+    # No two of them become one packet.
+    outer = {"ident": chance.randrange(1 << 16)}
     if chance.random() < 0.1:
         outer["fragment"] = chance.randrange(1 << 16)
     if chance.random() < 0.1:
@@ -216,4 +336,5 @@ def test_random_bytes(sandbox):
               f"only {delivered} frames arrived: the test tests nothing")
         check_equal("process of ovs-vswitchd", sandbox.vswitchd_pid("a"),
                     attack.pid)
+        sandbox.wait_for_no_fragments()
         check_equal("counted after the noise", attack.counted([]), {})

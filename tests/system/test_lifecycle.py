@@ -133,10 +133,10 @@ def test_two_side_by_side(sandbox):
     sandbox.up()
     other = Sandbox(f"{sandbox.name}-2")
     try:
-        other.up("--plain-b", "--underlay-mtu", "1400")
+        other.up("--plain-b", "--underlay-mtu", "1600")
         check(other.can_ping("a", "192.0.2.2"), "the second one has no wire")
         mtu = other.exec("host-a", "cat", "/sys/class/net/eth0/mtu")
-        check_equal("MTU of host-a", mtu, "1358")
+        check_equal("MTU of host-a", mtu, "1558")
     finally:
         other.down()
         os.environ["EOIP_SANDBOX"] = sandbox.name

@@ -7,8 +7,9 @@
 import json
 import os
 import signal
+import time
 
-from sandbox import ADDRESS, check, check_equal, until
+from sandbox import ADDRESS, Failure, check, check_equal, until
 from packets import MAGIC
 
 UP = []
@@ -22,10 +23,14 @@ def test_fixed_remote_and_key(sandbox):
 
 
 def test_full_size_frames(sandbox):
-    """Inner IP packets of 1458 bytes make outer ones of exactly 1500."""
+    """Inner IP packets of 1458 bytes make outer ones of exactly 1500, which
+    are not fragmented."""
     sandbox.add_tunnels(key=1234)
+    before = [sandbox.reassembly(site) for site in sandbox.sites]
     sandbox.ping("host-a", ADDRESS["host-b"], "-M", "do", "-s", "1430")
     sandbox.ping("host-b", ADDRESS["host-a"], "-M", "do", "-s", "1430")
+    check_equal("reassembly", [sandbox.reassembly(site)
+                               for site in sandbox.sites], before)
 
 
 def test_ipv6_inside(sandbox):
@@ -61,6 +66,34 @@ def test_show(sandbox):
               f"{name} stays below 10 after 10 pings")
     check(f"remote {ADDRESS['b']}" in sandbox.appctl("a", "eoip/show"),
           "the text does not name the remote")
+
+
+def test_exact_counters(sandbox):
+    """101 frames of many sizes, whole and in fragments: the tunnel counts
+    each once, without what is around the frame, and so does OVS."""
+    sandbox.add_tunnels(key=1234)
+    sizes = [14 + 15 * i for i in range(101)]
+    header = sandbox.mac("host-b") + bytes.fromhex("0200000000ff88b5")
+    # Else the first is lost while the switch asks for b's address.
+    sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
+                   "02:00:00:00:01:0b")
+    with sandbox.wire("host-a") as host_a:
+        for size in sizes:
+            host_a.send(header + bytes(size - len(header)))
+            time.sleep(0.002)
+    expected = [len(sizes), sum(sizes)]
+    for site, way in ("a", "tx"), ("b", "rx"):
+        def counted():
+            statistics = sandbox.statistics(site)
+            return [statistics[f"{way}_packets"], statistics[f"{way}_bytes"]]
+
+        try:
+            until(lambda: counted() == expected, "", 5)
+        except Failure:
+            check_equal(f"{way} packets and bytes at {site}", counted(),
+                        expected)
+    until(lambda: sandbox.get("a", "e1", "statistics:tx_packets")
+          == str(len(sizes)), "OVS's own statistics say something else", 10)
 
 
 def flow_based(sandbox):
@@ -189,17 +222,16 @@ def test_vlan_access_ports(sandbox):
     sandbox.add_tunnels(key=1234)
     for site in "a", "b":
         sandbox.vsctl(site, "set", "port", f"host-{site}", "tag=10")
-        # The tag needs 4 bytes of the 1500 outside.
-        sandbox.exec(f"host-{site}", *"ip link set eth0 mtu 1454".split())
     try:
         with sandbox.wire("b") as underlay:
+            # The tag needs 4 bytes of the 1500 outside.
             sandbox.ping("host-a", ADDRESS["host-b"], "-M", "do", "-s", "1426")
             packet = underlay.wait_for(
                 lambda packet: packet[34:38] == MAGIC,
                 "no EoIP packet was seen on the underlay")
         check_equal("ethertype and VLAN of the carried frame",
                     packet[54:58].hex(), "8100000a")
-        sandbox.ping("host-b")
+        sandbox.ping("host-b", ADDRESS["host-a"], "-M", "do", "-s", "1472")
         sandbox.tcp_both_ways()
         sandbox.vsctl("b", "set", "port", "host-b", "tag=11")
         check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
@@ -207,7 +239,6 @@ def test_vlan_access_ports(sandbox):
     finally:
         for site in "a", "b":
             sandbox.vsctl(site, "clear", "port", f"host-{site}", "tag")
-            sandbox.exec(f"host-{site}", *"ip link set eth0 mtu 1458".split())
 
 
 def test_tagged_frames(sandbox):

@@ -5,7 +5,7 @@
                              ^------- type of these -^
 """
 
-from sandbox import Failure, Skip
+from sandbox import Failure, Skip, check_equal
 
 UP = None
 
@@ -37,14 +37,39 @@ def test_afxdp_nonpmd(sandbox):
     tunnel_over(sandbox, "--underlay", "afxdp-nonpmd")
 
 
-def test_small_mtu(sandbox):
-    """An underlay of 576 bytes: the hosts have 534."""
-    tunnel_over(sandbox, "--underlay-mtu", "576")
-    sandbox.ping("host-a", None, "-M", "do", "-s", "506")
-
-
-def test_jumbo_mtu(sandbox):
-    """An underlay of 9000 bytes carries whole 1500-byte frames and more."""
-    tunnel_over(sandbox, "--underlay-mtu", "9000")
+def full_size(sandbox, mtu, fragments):
+    """Hosts with an MTU of 1500 or more: full-size pings and TCP over an
+    underlay of `mtu`, where a frame of 1514 bytes takes `fragments`."""
+    tunnel_over(sandbox, "--underlay-mtu", str(mtu))
+    for host in "host-a", "host-b":
+        sandbox.ping(host, None, "-M", "do", "-s", "1472")
+    sandbox.wait_for_no_fragments()
+    before = sandbox.reassembly("b")
     sandbox.ping("host-a", None, "-M", "do", "-s", "1472")
+    after = sandbox.reassembly("b")
+    pieces = after["fragments"] - before["fragments"]
+    wholes = after["packets"] - before["packets"]
+    check_equal("packets and fragments of 10 frames at b", (wholes, pieces),
+                (10, 10 * fragments) if fragments > 1 else (0, 0))
+    sandbox.wait_for_no_fragments()
+
+
+def test_mtu_1500(sandbox):
+    """As everybody has it: 1500 bytes inside and outside."""
+    full_size(sandbox, 1500, 2)
+
+
+def test_mtu_1400(sandbox):
+    """The underlay is itself a tunnel."""
+    full_size(sandbox, 1400, 2)
+
+
+def test_mtu_576(sandbox):
+    """The least that every IPv4 host must take."""
+    full_size(sandbox, 576, 3)
+
+
+def test_mtu_9000(sandbox):
+    """Jumbo frames carry whole 1500-byte frames and more."""
+    full_size(sandbox, 9000, 1)
     sandbox.ping("host-a", None, "-M", "do", "-s", "8930")

@@ -78,13 +78,17 @@ std::span<const Port> candidates(eoip::GreKind kind, bool is_ipv6)
 
 }  // namespace
 
-eoip_received eoip_receive(const void *ip, size_t n_bytes,
-                           bool checksum_verified)
+void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
+                  eoip_received *received)
 {
     const auto rx = eoip::receive(
         {static_cast<const std::uint8_t *>(ip), n_bytes}, checksum_verified);
-    return {static_cast<std::uint8_t>(rx.kind), rx.key_known, rx.trimmed,
-            static_cast<std::uint8_t>(rx.drop), rx.key,       rx.frame_bytes};
+    received->kind = static_cast<std::uint8_t>(rx.kind);
+    received->flags = static_cast<std::uint8_t>(
+        (rx.key_known ? EOIP_KEY_KNOWN : 0) | (rx.trimmed ? EOIP_TRIMMED : 0));
+    received->drop = static_cast<std::uint8_t>(rx.drop);
+    received->key = rx.key;
+    received->frame_bytes = rx.frame_bytes;
 }
 
 void eoip_put_header(void *out, uint16_t key)

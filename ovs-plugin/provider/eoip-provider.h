@@ -26,11 +26,13 @@ extern "C" {
 
 enum eoip_kind { EOIP_FRAME, EOIP_KEEPALIVE, EOIP_DROPPED };
 
+#define EOIP_KEY_KNOWN 1    /* 'key' was read, also from what is dropped. */
+#define EOIP_TRIMMED 2      /* Bytes behind the frame are to be cut off. */
+
 /* What a received packet turned out to be. */
 struct eoip_received {
     uint8_t kind;           /* enum eoip_kind. */
-    bool key_known;         /* 'key' was read, also from what is dropped. */
-    bool trimmed;           /* Bytes behind the frame are to be cut off. */
+    uint8_t flags;          /* EOIP_KEY_KNOWN, EOIP_TRIMMED. */
     uint8_t drop;           /* enum eoip_drop, if EOIP_DROPPED. */
     uint16_t key;
     uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN. */
@@ -42,8 +44,8 @@ struct eoip_received {
 /* Looks at the packet of IP protocol 47 whose IPv4 header is at 'ip', where
  * 'n_bytes' can be read; they may include Ethernet padding.  Does not verify
  * the IPv4 checksum again if 'checksum_verified'. */
-struct eoip_received eoip_receive(const void *ip, size_t n_bytes,
-                                  bool checksum_verified);
+void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
+                  struct eoip_received *);
 
 /* Writes the EoIP header that all frames of tunnel 'key' begin with to the
  * EOIP_HLEN bytes at 'out'. */

@@ -640,7 +640,7 @@ fragment(struct dp_packet_batch *batch,
 static void
 account(const struct flow_tnl *tnl, const struct eoip_received *rx)
 {
-    struct eoip_tunnel *tunnel = rx->key_known
+    struct eoip_tunnel *tunnel = rx->flags & EOIP_KEY_KNOWN
         ? match_packet(tnl->ip_src, tnl->ip_dst, rx->key) : NULL;
 
     if (rx->kind == EOIP_DROPPED) {
@@ -692,16 +692,17 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     struct flow_tnl *tnl = &packet->md.tunnel;
     struct eoip_received rx;
 
-    rx = eoip_receive(ip, n_bytes, dp_packet_ip_checksum_valid(packet));
-    if (OVS_UNLIKELY(!rx.key_known) && keep_aside(packet, &rx)) {
+    eoip_receive(ip, n_bytes, dp_packet_ip_checksum_valid(packet), &rx);
+    if (OVS_UNLIKELY(!(rx.flags & EOIP_KEY_KNOWN))
+        && keep_aside(packet, &rx)) {
         return NULL;
     }
     pkt_metadata_init_tnl(&packet->md);
-    if (OVS_LIKELY(rx.key_known)) {
+    if (OVS_LIKELY(rx.flags & EOIP_KEY_KNOWN)) {
         tnl->ip_src = get_16aligned_be32(&nh->ip_src);
         tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
     }
-    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.trimmed)) {
+    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.flags & EOIP_TRIMMED)) {
         account(tnl, &rx);
         if (rx.kind != EOIP_FRAME) {
             n_kept_back += rx.kind == EOIP_KEEPALIVE;

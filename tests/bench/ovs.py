@@ -323,7 +323,18 @@ class Switch:
             quiet = quiet + 1 if good else 0
             last = now
 
-    def sample(self, windows, seconds, recirculates):
+    def sample(self, *args, tries=3):
+        """One measurement, taken again if something came between; that it
+        always does is a failure."""
+        for left in reversed(range(tries)):
+            self.settle()
+            try:
+                return self.measure(*args)
+            except Failure:
+                if not left:
+                    raise
+
+    def measure(self, windows, seconds, recirculates):
         """The least cycles per packet of some windows: what disturbs a
         window only ever adds cycles."""
         best = None

@@ -176,7 +176,7 @@ enum class GreKind : std::uint8_t { eoip, erspan, gre };
     constexpr std::uint8_t kMagic[] = {0x20, 0x01, 0x64, 0x00};
     const std::size_t n = payload.size() < 4 ? payload.size() : 4;
 
-    if (std::memcmp(payload.data(), kMagic, n) == 0) {
+    if (n == 0 || std::memcmp(payload.data(), kMagic, n) == 0) {
         return GreKind::eoip;
     }
     if (n < 4 || (payload[1] & 7) != 0) {  // Version 1 is PPTP's.

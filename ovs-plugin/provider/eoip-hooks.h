@@ -167,6 +167,13 @@ eoip_parse_pop(const char *s, struct ofpbuf *actions)
     return n;
 }
 
+/* True while there are tunnels whose flows hold the underlay's MTU. */
+static inline bool
+eoip_depends_on_mtu(void)
+{
+    return eoip_hooks && eoip_hooks->shares_pop();
+}
+
 static inline size_t
 eoip_kept_back(void)
 {

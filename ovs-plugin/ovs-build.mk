@@ -11,10 +11,8 @@ vswitchd_ovs_vswitchd_LDADD += $(EOIP_PROVIDER) -lstdc++
 vswitchd/ovs-vswitchd$(EXEEXT): $(EOIP_PROVIDER)
 
 # OVS makes these only as a part of "all", which would build all the rest too.
+# The file has what our C file is compiled with, to fit OVS's headers.
 eoip-built-sources: $(BUILT_SOURCES)
+	@echo '$(AM_CFLAGS)' > eoip-cflags
 
 eoip-check-programs: $(check_PROGRAMS) $(check_LIBRARIES)
-
-# What our C file has to be compiled with to fit OVS's headers.
-eoip-cflags:
-	@echo '$(AM_CFLAGS)'

@@ -14,5 +14,3 @@ vswitchd/ovs-vswitchd$(EXEEXT): $(EOIP_PROVIDER)
 # The file has what our C file is compiled with, to fit OVS's headers.
 eoip-built-sources: $(BUILT_SOURCES)
 	@echo '$(AM_CFLAGS)' > eoip-cflags
-
-eoip-check-programs: $(check_PROGRAMS) $(check_LIBRARIES)

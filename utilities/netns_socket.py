@@ -14,7 +14,7 @@ As a program it sends random bytes over TCP from one namespace to another:
 import contextlib
 import ctypes
 import hashlib
-import random
+import os
 import socket
 import sys
 import threading
@@ -55,7 +55,7 @@ def packet_socket(netns, device, timeout=5.0):
 def tcp_transfer(from_netns, to_netns, address, size, timeout=30.0):
     """Sends `size` random bytes.  Returns (seconds, SHA-256 of what was sent,
     SHA-256 of what arrived)."""
-    data = random.randbytes(size)
+    data = os.urandom(size)
     received = hashlib.sha256()
 
     with inside(to_netns):

@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 
 from sandbox import ADDRESS, check, check_equal, netns_socket
 from packets import ARP_REQUEST
@@ -108,17 +109,18 @@ def lost_meanwhile(sandbox, ports, do):
             r"(\d+) packets transmitted, (\d+) received", words).groups())
         # One may be on its way when ping ends.
         lost[port] = max(sent - received - 1, 0)
-        check(sent > 20, f"only {sent} pings through {port}")
+        check(sent > 10, f"only {sent} pings through {port}")
     return lost
 
 
 def test_one_comes_and_goes(sandbox):
-    """Each is deleted and added, three times; the two others go on."""
+    """Each is deleted and added, for a second; the two others go on."""
     with three_tunnels(sandbox):
         figures = []
         for port in TUNNELS:
             def again():
-                for _ in range(3):
+                end = time.monotonic() + 1
+                while time.monotonic() < end:
                     delete(sandbox, port)
                     add(sandbox, port)
 

@@ -55,19 +55,3 @@ AC_DEFUN([EOIP_OVS_OPTIONS], [
     [AS_VAR_APPEND([OVS_CONFIGURE_OPTIONS], [" --enable-afxdp"])])
   AC_SUBST([OVS_CONFIGURE_OPTIONS])
 ])
-
-dnl EOIP_UNIT_TESTS
-dnl
-dnl GoogleTest and Google Benchmark are needed by the tests only.
-AC_DEFUN([EOIP_UNIT_TESTS], [
-  AC_LANG_PUSH([C++])
-  save_CXXFLAGS=$CXXFLAGS
-  CXXFLAGS="$CXXFLAGS $CXX20"
-  AC_CHECK_HEADERS([gtest/gtest.h], [eoip_gtest=yes], [eoip_gtest=no])
-  AC_CHECK_HEADERS([benchmark/benchmark.h],
-                   [eoip_benchmark=yes], [eoip_benchmark=no])
-  CXXFLAGS=$save_CXXFLAGS
-  AC_LANG_POP([C++])
-  AM_CONDITIONAL([HAVE_GTEST], [test "$eoip_gtest" = yes])
-  AM_CONDITIONAL([HAVE_BENCHMARK], [test "$eoip_benchmark" = yes])
-])

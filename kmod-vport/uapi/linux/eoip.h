@@ -33,23 +33,30 @@ struct eoip_hdr {
  * Every reason to drop a packet: X(symbol, counter name, sentence).  A drop
  * is one line here and has its counter, its name and its sentence everywhere.
  */
-#define EOIP_RX_DROPS(X)                                                      \
+
+/* Only in the userspace datapath: the kernel sorts these out by itself. */
+#define EOIP_UNDERLAY_DROPS(X)                                                \
 	X(TRUNCATED, "truncated",                                             \
 	  "the packet ends before its EoIP header does")                      \
 	X(IP_HEADER, "ip_header",                                             \
 	  "the outer IPv4 header is malformed or longer than the packet")     \
 	X(IP_CHECKSUM, "ip_checksum",                                         \
 	  "the checksum of the outer IPv4 header is wrong")                   \
-	X(IP_OPTIONS, "ip_options",                                           \
-	  "the outer IPv4 header carries options")                            \
 	X(FRAGMENT, "fragment",                                               \
 	  "the packet is a fragment, and came where none are reassembled")    \
 	X(NOT_EOIP, "not_eoip",                                               \
-	  "protocol 47, but not EoIP (GRE or PPTP, say)")                     \
+	  "protocol 47, but not EoIP (GRE or PPTP, say)")
+
+/* In packets that are certainly EoIP. */
+#define EOIP_TUNNEL_DROPS(X)                                                  \
+	X(IP_OPTIONS, "ip_options",                                           \
+	  "the outer IPv4 header carries options")                            \
 	X(LENGTH_BEYOND_PACKET, "length_beyond_packet",                       \
 	  "the EoIP header announces more bytes than the packet carries")     \
 	X(FRAME_TOO_SHORT, "frame_too_short",                                 \
 	  "the frame is shorter than an Ethernet header")
+
+#define EOIP_RX_DROPS(X) EOIP_UNDERLAY_DROPS(X) EOIP_TUNNEL_DROPS(X)
 
 /* In fragments, of which a packet may have held many. */
 #define EOIP_FRAGMENT_DROPS(X)                                                \
@@ -68,7 +75,8 @@ struct eoip_hdr {
 	X(FRAGMENT_LIMIT_COUNT, "fragment_limit_count",                       \
 	  "the packet is in more fragments than are allowed")
 
-#define EOIP_TX_DROPS(X)                                                      \
+/* Of frames that are sent: in both datapaths, and where names are known. */
+#define EOIP_FLOW_DROPS(X)                                                    \
 	X(FRAME_TOO_LONG, "frame_too_long",                                   \
 	  "the frame is longer than an EoIP packet can carry")                \
 	X(EXCEEDS_MTU, "exceeds_mtu",                                         \
@@ -76,9 +84,13 @@ struct eoip_hdr {
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
 	  "the flow asks for a tunnel key above 65535")                       \
 	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
-	  "the flow asks for an IPv6 endpoint, which EoIP does not have")     \
+	  "the flow asks for an IPv6 endpoint, which EoIP does not have")
+
+#define EOIP_NAME_DROPS(X)                                                    \
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
 	  "the host name of an endpoint has no address yet")
+
+#define EOIP_TX_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_NAME_DROPS(X)
 
 #define EOIP_DROPS(X)                                                         \
 	EOIP_RX_DROPS(X) EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X)
@@ -86,8 +98,63 @@ struct eoip_hdr {
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,
 	EOIP_DROPS(EOIP_DROP_ENUM)
-#undef EOIP_DROP_ENUM
 	EOIP_N_DROPS
+};
+
+/* What the kernel module counts, by the same names. */
+#define EOIP_KMOD_ONLY_DROPS(X)                                               \
+	X(IPSEC_POLICY, "ipsec_policy",                                       \
+	  "an IPsec policy forbids the packet")                               \
+	X(ECN, "ecn",                                                         \
+	  "the underlay marked congestion on a frame that cannot carry it")   \
+	X(NO_TUNNEL_INFO, "no_tunnel_info",                                   \
+	  "the frame was sent to an external device, but not by a flow")      \
+	X(NO_ROUTE, "no_route",                                               \
+	  "the underlay has no route to the remote address")                  \
+	X(NO_MEMORY, "no_memory",                                             \
+	  "the kernel had no memory for the packet")
+
+#define EOIP_KMOD_DROPS(X)                                                    \
+	EOIP_TUNNEL_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_KMOD_ONLY_DROPS(X)
+
+enum eoip_kmod_drop {
+#define EOIP_KMOD_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_KMOD_DROP_##SYMBOL,
+	EOIP_KMOD_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_N_KMOD_DROPS
+};
+
+/*
+ * Attributes in IFLA_INFO_DATA of a link of kind "eoip".  The numbers are
+ * those of the IFLA_GRE_* attributes of the same meaning, so that programs
+ * that make GRE devices make these as well.
+ *
+ * A device is point-to-point (ID and REMOTE are given) or external
+ * (COLLECT_METADATA is given: each frame says where it goes, as in OVS).
+ * What a change does not name stays.
+ */
+enum {
+	IFLA_EOIP_LINK = 1,		/* u32: ifindex in the underlay; 0: any. */
+	IFLA_EOIP_ID = 4,		/* be32: 0 to 65535. */
+	IFLA_EOIP_LOCAL = 6,		/* be32: own address; 0: by route. */
+	IFLA_EOIP_REMOTE = 7,		/* be32: unicast. */
+	IFLA_EOIP_TTL = 8,		/* u8: 0 inherits; default 64. */
+	IFLA_EOIP_TOS = 9,		/* u8: 1 inherits; default 0. */
+	IFLA_EOIP_DF = 10,		/* u8: enum eoip_df; default no. */
+	IFLA_EOIP_COLLECT_METADATA = 18, /* flag. */
+	IFLA_EOIP_KEEPALIVE_INTERVAL = 32, /* u32: seconds; 0: none. */
+	IFLA_EOIP_KEEPALIVE_RETRIES = 33, /* u8: 0: the carrier stays. */
+	__IFLA_EOIP_MAX
+};
+
+#define IFLA_EOIP_MAX		(__IFLA_EOIP_MAX - 1)
+#define EOIP_KEEPALIVE_INTERVAL_MAX 65535	/* Seconds.  [infer] */
+
+/* The DF bit of the outer header; RouterOS has "no" and "inherit".  [doc] */
+enum eoip_df {
+	EOIP_DF_NO,
+	EOIP_DF_SET,
+	EOIP_DF_INHERIT,
+	EOIP_DF_MAX = EOIP_DF_INHERIT
 };
 
 #endif /* _UAPI_LINUX_EOIP_H */

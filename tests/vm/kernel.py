@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels to boot: Debian's own image, unpacked from its package and never
+installed, so that the machine's own kernel is left alone.
+
+What is fetched once is kept in the build folder."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("EOIP_BUILD", TOP / "build")).resolve()
+KERNELS = BUILD / "vm"
+
+# Large, and for hardware that the emulator does not have.
+LEFT_OUT = ["./lib/modules/*/kernel/sound", "./lib/modules/*/kernel/drivers/" +
+            "net/ethernet", "./lib/modules/*/kernel/drivers/net/wireless",
+            *(f"./lib/modules/*/kernel/drivers/{name}" for name in (
+                "gpu", "media", "scsi", "infiniband", "usb", "iio", "staging",
+                "hwmon", "hid", "md", "platform", "input"))]
+
+
+class Missing(Exception):
+    """The kernel cannot be had on this machine; the message says why."""
+
+
+def run(*command, cwd=None):
+    """The command's stdout, or Missing with its last words."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, cwd=cwd, timeout=300)
+    except (OSError, subprocess.TimeoutExpired) as reason:
+        raise Missing(str(reason)) from None
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["failed"]
+        raise Missing(f"{' '.join(command[:2])}: {words[-1]}")
+    return done.stdout
+
+
+class Apt:
+    """Packages of the configured sources, or of the release's backports, for
+    which the lists are kept apart from the system's."""
+
+    def __init__(self, backports=False):
+        self.options = []
+        if not backports:
+            return
+        home = KERNELS / "backports"
+        (home / "lists/partial").mkdir(parents=True, exist_ok=True)
+        (home / "sources.list").write_text(self.backports_source() + "\n",
+                                           encoding="ascii")
+        self.options = ["-o", f"Dir::Etc::sourcelist={home}/sources.list",
+                        "-o", "Dir::Etc::sourceparts=-",
+                        "-o", f"Dir::State::lists={home}/lists"]
+        self.update()
+
+    @staticmethod
+    def backports_source():
+        """Where the system's own packages come from, but the other suite."""
+        targets = run("apt-get", "indextargets", "--format",
+                      "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)",
+                      "Created-By: Packages", "Origin: Debian")
+        for line in targets.splitlines():
+            uri, release, codename, component = line.split()
+            if release == codename and component == "main" \
+                    and "-" not in release:
+                return f"deb {uri} {codename}-backports main"
+        raise Missing("no source of Debian's packages is configured")
+
+    def update(self):
+        run("apt-get", "-q", *self.options, "update")
+
+    def field(self, package, field):
+        """Of the newest version: for `Depends`, the text after the colon."""
+        shown = run("apt-cache", *self.options, "show", "--no-all-versions",
+                    package)
+        found = re.search(rf"^{field}: (.*)$", shown, re.MULTILINE)
+        if not found:
+            raise Missing(f"package {package} has no {field}")
+        return found[1]
+
+    def unpack(self, package, into, *tar_options):
+        """`package` may be NAME=VERSION."""
+        debs = into / "packages"
+        shutil.rmtree(debs, ignore_errors=True)
+        debs.mkdir(parents=True)
+        command = ["apt-get", "-q", *self.options, "download", package]
+        try:
+            run(*command, cwd=debs)
+        except Missing:
+            # The lists may be older than the archive, or not there at all.
+            self.update()
+            run(*command, cwd=debs)
+        deb, = debs.glob("*.deb")
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb],
+                              stdout=subprocess.PIPE) as data:
+            done = subprocess.run(["tar", "-x", "-C", into, *tar_options],
+                                  stdin=data.stdout, check=False)
+        if data.returncode or done.returncode:
+            raise Missing(f"{deb.name} cannot be unpacked")
+        shutil.rmtree(debs)
+
+
+class Kernel:
+    """release: such as 6.1.0-56-amd64; image: what the emulator boots;
+    modules: a folder to find below <release>; headers: to build against."""
+
+    def __init__(self, release, root, headers):
+        self.release = release
+        self.image = root / "boot" / f"vmlinuz-{release}"
+        self.modules = root / "lib/modules" / release
+        self.headers = headers
+
+
+def unpacked(root, fill):
+    """Fills the folder `root` by fill(root), once and not by halves."""
+    if not root.exists():
+        shutil.rmtree(f"{root}.part", ignore_errors=True)
+        part = pathlib.Path(f"{root}.part")
+        part.mkdir(parents=True)
+        fill(part)
+        part.rename(root)
+    return root
+
+
+def unpack_image(apt, package):
+    def fill(root):
+        apt.unpack(package, root, "--wildcards",
+                   *(f"--exclude={pattern}" for pattern in LEFT_OUT))
+    return fill
+
+
+def of_headers():
+    """The kernel whose headers are installed, the newest that
+    linux-headers-amd64 stands for."""
+    try:
+        depends = run("dpkg-query", "-W", "-f", "${Depends}",
+                      "linux-headers-amd64")
+    except Missing:
+        raise Missing("the package linux-headers-amd64 is not installed") \
+            from None
+    found = re.match(r"linux-headers-(\S+) \(= (\S+)\)", depends)
+    if not found:
+        raise Missing(f"linux-headers-amd64 depends on \"{depends}\"")
+    release, version = found.groups()
+    root = unpacked(KERNELS / f"{release}_{version}", unpack_image(
+        Apt(), f"linux-image-{release}={version}"))
+    return Kernel(release, root, pathlib.Path("/lib/modules", release,
+                                              "build"))
+
+
+def get(name="headers"):
+    """The kernel called `name`: "headers", "backports"."""
+    if name == "headers":
+        return of_headers()
+    raise Missing(f"there is no kernel \"{name}\"")

@@ -81,6 +81,14 @@ class Apt:
             raise Missing(f"package {package} has no {field}")
         return found[1]
 
+    def dependency(self, package, prefix, suffix=""):
+        """What `package` depends on, without the prefix."""
+        for name in re.split(r"[,|] *", self.field(package, "Depends")):
+            name = name.split()[0]
+            if name.startswith(prefix) and name.endswith(suffix):
+                return name[len(prefix):]
+        raise Missing(f"{package} depends on no {prefix}*{suffix}")
+
     def unpack(self, package, into, *tar_options):
         """`package` may be NAME=VERSION."""
         debs = into / "packages"
@@ -151,8 +159,35 @@ def of_headers():
                                               "build"))
 
 
-def get(name="headers"):
-    """The kernel called `name`: "headers", "backports"."""
-    if name == "headers":
-        return of_headers()
-    raise Missing(f"there is no kernel \"{name}\"")
+def fill_from_backports(root):
+    apt = Apt(backports=True)
+    release = apt.dependency("linux-headers-amd64", "linux-headers-")
+    common = apt.dependency(f"linux-headers-{release}", "linux-headers-",
+                            "common")
+    for package in (f"linux-headers-{release}", f"linux-headers-{common}",
+                    "linux-kbuild-" + apt.dependency(
+                        f"linux-headers-{release}", "linux-kbuild-")):
+        apt.unpack(package, root)
+    try:
+        unpack_image(apt, f"linux-image-{release}")(root)
+    except Missing:
+        # The one with a signature follows some days later.
+        unpack_image(apt, f"linux-image-{release}-unsigned")(root)
+    # The headers are where nobody expected them.
+    (root / f"usr/src/linux-headers-{release}/Makefile").write_text(
+        "include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))"
+        f"../linux-headers-{common}/Makefile\n", encoding="ascii")
+
+
+def of_backports():
+    """The newest that Debian offers for this release besides its own."""
+    root = unpacked(KERNELS / "backports/root", fill_from_backports)
+    release = next((root / "lib/modules").iterdir()).name
+    return Kernel(release, root, root / f"usr/src/linux-headers-{release}")
+
+
+KERNELS_BY_NAME = {"headers": of_headers, "backports": of_backports}
+
+
+def get(name):
+    return KERNELS_BY_NAME[name]()

@@ -16,7 +16,7 @@
 #include <net/rtnetlink.h>
 
 /* Segmentation moved out of netdevice.h in 6.5. */
-#if __has_include(<net/gso.h>)
+#ifdef EOIP_HAVE_GSO_H
 #include <net/gso.h>
 #endif
 

@@ -101,25 +101,33 @@ enum eoip_drop {
 	EOIP_N_DROPS
 };
 
-/* What the kernel module counts, by the same names. */
-#define EOIP_KMOD_ONLY_DROPS(X)                                               \
+/* What the kernel module counts beside these. */
+#define EOIP_KMOD_RX_DROPS(X)                                                 \
 	X(IPSEC_POLICY, "ipsec_policy",                                       \
 	  "an IPsec policy forbids the packet")                               \
 	X(ECN, "ecn",                                                         \
 	  "the underlay marked congestion on a frame that cannot carry it")   \
-	X(NO_TUNNEL_INFO, "no_tunnel_info",                                   \
-	  "the frame was sent to an external device, but not by a flow")      \
-	X(NO_ROUTE, "no_route",                                               \
-	  "the underlay has no route to the remote address")                  \
-	X(NO_MEMORY, "no_memory",                                             \
+	X(DEVICE_DOWN, "device_down",                                         \
+	  "the tunnel's device is down")                                      \
+	X(RX_NO_MEMORY, "no_memory",                                          \
 	  "the kernel had no memory for the packet")
 
-#define EOIP_KMOD_DROPS(X)                                                    \
-	EOIP_TUNNEL_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_KMOD_ONLY_DROPS(X)
+#define EOIP_KMOD_TX_DROPS(X)                                                 \
+	X(NO_TUNNEL_INFO, "no_tunnel_info",                                   \
+	  "the frame came to an external device without saying where it goes")\
+	X(NO_ROUTE, "no_route",                                               \
+	  "the underlay has no route to the remote address")                  \
+	X(TX_MALFORMED, "malformed",                                          \
+	  "the frame's headers or its segments make no sense")                \
+	X(TX_NO_MEMORY, "no_memory",                                          \
+	  "the kernel had no memory for the frame")
 
 enum eoip_kmod_drop {
 #define EOIP_KMOD_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_KMOD_DROP_##SYMBOL,
-	EOIP_KMOD_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_TUNNEL_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_KMOD_RX_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_FLOW_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_KMOD_TX_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_N_KMOD_DROPS
 };
 

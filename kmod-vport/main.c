@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * EoIP: MikroTik's Ethernet over IP as a kind of link, point-to-point or
+ * external (for Open vSwitch and routes).  Here the parts are started in
+ * order, and ended in reverse.
+ */
+#include <linux/module.h>
+#include <net/rtnetlink.h>
+
+#include "eoip.h"
+
+static int __init eoip_init(void)
+{
+	int err;
+
+	err = eoip_tunnels_init();
+	if (err)
+		return err;
+
+	err = rtnl_link_register(&eoip_link_ops);
+	if (err)
+		eoip_tunnels_exit();
+	return err;
+}
+
+static void __exit eoip_exit(void)
+{
+	rtnl_link_unregister(&eoip_link_ops);
+	eoip_tunnels_exit();
+	rcu_barrier();
+}
+
+module_init(eoip_init);
+module_exit(eoip_exit);
+
+MODULE_DESCRIPTION("Ethernet over IP as MikroTik routers speak it");
+MODULE_AUTHOR("The authors of EoIP for Open vSwitch");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_RTNL_LINK("eoip");
+MODULE_ALIAS_NETDEV("eoip0");

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tunnels of each namespace: found by each packet, published and
+ * withdrawn under RTNL.  While a namespace has a device, it has the hook
+ * through which packets come in.
+ *
+ * The hook stands at the end of LOCAL_IN, where packets are whole and have
+ * passed the firewall, and before the protocol handlers: those of protocol 47
+ * know GRE and PPTP only, and keep what no tunnel of ours wants.
+ */
+#include <linux/module.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rhashtable.h>
+#include <linux/rtnetlink.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "eoip.h"
+
+static unsigned int eoip_net_id __read_mostly;
+
+static const struct rhashtable_params eoip_tunnels_params = {
+	.head_offset = offsetof(struct eoip_tunnel, node),
+	.key_offset = offsetof(struct eoip_tunnel, key),
+	.key_len = sizeof(struct eoip_key),
+	.automatic_shrinking = true,
+};
+
+static const struct nf_hook_ops eoip_hook = {
+	.hook = eoip_receive,
+	.pf = NFPROTO_IPV4,
+	.hooknum = NF_INET_LOCAL_IN,
+	.priority = NF_IP_PRI_CONNTRACK_CONFIRM - 1,
+};
+
+struct eoip_net *eoip_net_get(const struct net *net)
+{
+	return net_generic(net, eoip_net_id);
+}
+
+/* How well a tunnel's filters fit a packet: -1 is not at all. */
+static int eoip_tunnel_score(const struct eoip_params *params, __be32 local,
+			     int ifindex, int original_ifindex)
+{
+	if (params->local && params->local != local)
+		return -1;
+	if (params->link && params->link != ifindex &&
+	    params->link != original_ifindex)
+		return -1;
+	return 2 * !!params->local + !!params->link;
+}
+
+/*
+ * The device for a packet from @remote to @local with tunnel @id that came in
+ * by @ifindex (@original_ifindex beneath a VRF), or NULL.  Under RCU.
+ */
+struct eoip_device *eoip_tunnels_find(struct eoip_net *en, __be32 remote,
+				      __be32 local, u16 id, int ifindex,
+				      int original_ifindex)
+{
+	const struct eoip_key key = { .remote = remote, .id = id };
+	struct eoip_tunnel *tunnel, *best = NULL;
+	struct rhlist_head *pos, *list;
+	int score, best_score = -1;
+
+	list = rhltable_lookup(&en->tunnels, &key, eoip_tunnels_params);
+	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
+		score = eoip_tunnel_score(&tunnel->params, local, ifindex,
+					  original_ifindex);
+		if (score > best_score) {
+			best = tunnel;
+			best_score = score;
+		}
+	}
+	return best ? best->device : rcu_dereference(en->external);
+}
+
+/* Whether another device of the namespace has the same place. */
+static bool eoip_tunnel_is_taken(struct eoip_net *en,
+				 const struct eoip_device *device,
+				 const struct eoip_params *params)
+{
+	const struct eoip_key key = {
+		.remote = params->remote, .id = params->id,
+	};
+	struct rhlist_head *pos, *list;
+	struct eoip_tunnel *tunnel;
+	bool taken = false;
+
+	rcu_read_lock();
+	list = rhltable_lookup(&en->tunnels, &key, eoip_tunnels_params);
+	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
+		if (tunnel->device != device &&
+		    tunnel->params.local == params->local &&
+		    tunnel->params.link == params->link)
+			taken = true;
+	}
+	rcu_read_unlock();
+	return taken;
+}
+
+static void eoip_tunnel_free(struct eoip_tunnel *tunnel)
+{
+	dst_cache_destroy(&tunnel->dst_cache);
+	kfree(tunnel);
+}
+
+static void eoip_tunnel_free_rcu(struct rcu_head *rcu)
+{
+	eoip_tunnel_free(container_of(rcu, struct eoip_tunnel, rcu));
+}
+
+static struct eoip_tunnel *eoip_tunnel_alloc(struct eoip_device *device,
+					     const struct eoip_params *params)
+{
+	struct eoip_tunnel *tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
+
+	if (!tunnel)
+		return NULL;
+	if (dst_cache_init(&tunnel->dst_cache, GFP_KERNEL)) {
+		kfree(tunnel);
+		return NULL;
+	}
+	tunnel->key.remote = params->remote;
+	tunnel->key.id = params->id;
+	tunnel->params = *params;
+	tunnel->device = device;
+	return tunnel;
+}
+
+static void eoip_tunnel_withdraw(struct eoip_net *en,
+				 struct eoip_tunnel *tunnel)
+{
+	if (!tunnel->params.external)
+		rhltable_remove(&en->tunnels, &tunnel->node,
+				eoip_tunnels_params);
+	call_rcu(&tunnel->rcu, eoip_tunnel_free_rcu);
+}
+
+static int eoip_tunnel_publish(struct eoip_net *en,
+			       struct eoip_tunnel *tunnel)
+{
+	if (tunnel->params.external) {
+		rcu_assign_pointer(en->external, tunnel->device);
+		return 0;
+	}
+	return rhltable_insert(&en->tunnels, &tunnel->node,
+			       eoip_tunnels_params);
+}
+
+/* What keeps @device from having @params in its underlay.  RTNL. */
+int eoip_tunnel_check(struct eoip_device *device,
+		      const struct eoip_params *params,
+		      struct netlink_ext_ack *extack)
+{
+	struct eoip_net *en = eoip_net_get(device->net);
+	const struct eoip_device *external = rtnl_dereference(en->external);
+
+	if (params->external && external && external != device) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: the namespace has an external device already");
+		return -EEXIST;
+	}
+	if (!params->external && eoip_tunnel_is_taken(en, device, params)) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: another device has the same remote, id, local and link");
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/*
+ * Makes @params, which were checked, those of @device.  Packets on their way
+ * meet the old ones or the new ones.  An error changes nothing.  RTNL.
+ */
+int eoip_tunnel_set(struct eoip_device *device,
+		    const struct eoip_params *params)
+{
+	struct eoip_tunnel *old = rtnl_dereference(device->tunnel);
+	struct eoip_net *en = eoip_net_get(device->net);
+	struct eoip_tunnel *tunnel;
+	int err;
+
+	tunnel = eoip_tunnel_alloc(device, params);
+	if (!tunnel)
+		return -ENOMEM;
+	rcu_assign_pointer(device->tunnel, tunnel);
+	err = eoip_tunnel_publish(en, tunnel);
+	if (err) {
+		rcu_assign_pointer(device->tunnel, old);
+		call_rcu(&tunnel->rcu, eoip_tunnel_free_rcu);
+		return err;
+	}
+	if (old)
+		eoip_tunnel_withdraw(en, old);
+	return 0;
+}
+
+/* Takes @device out of its underlay: no packet finds it after.  RTNL. */
+void eoip_tunnel_clear(struct eoip_device *device)
+{
+	struct eoip_tunnel *tunnel = rtnl_dereference(device->tunnel);
+	struct eoip_net *en = eoip_net_get(device->net);
+
+	if (!tunnel)
+		return;
+	if (tunnel->params.external)
+		RCU_INIT_POINTER(en->external, NULL);
+	RCU_INIT_POINTER(device->tunnel, NULL);
+	eoip_tunnel_withdraw(en, tunnel);
+}
+
+static int __net_init eoip_net_init(struct net *net)
+{
+	struct eoip_net *en = eoip_net_get(net);
+
+	INIT_LIST_HEAD(&en->devices);
+	return rhltable_init(&en->tunnels, &eoip_tunnels_params);
+}
+
+/* An underlay that ends takes its devices along, wherever they live. */
+static void __net_exit eoip_net_exit_batch(struct list_head *nets)
+{
+	struct eoip_device *device;
+	struct eoip_net *en;
+	struct net *net;
+	LIST_HEAD(list);
+
+	rtnl_lock();
+	list_for_each_entry(net, nets, exit_list) {
+		en = eoip_net_get(net);
+		list_for_each_entry(device, &en->devices, list)
+			unregister_netdevice_queue(device->dev, &list);
+	}
+	unregister_netdevice_many(&list);
+	rtnl_unlock();
+
+	list_for_each_entry(net, nets, exit_list)
+		rhltable_destroy(&eoip_net_get(net)->tunnels);
+}
+
+static struct pernet_operations eoip_net_ops = {
+	.init = eoip_net_init,
+	.exit_batch = eoip_net_exit_batch,
+	.id = &eoip_net_id,
+	.size = sizeof(struct eoip_net),
+};
+
+/* The device joins its underlay's list; the first one brings the hook. */
+int eoip_net_join(struct eoip_device *device)
+{
+	struct eoip_net *en = eoip_net_get(device->net);
+	int err = 0;
+
+	if (list_empty(&en->devices))
+		err = nf_register_net_hook(device->net, &eoip_hook);
+	if (!err)
+		list_add_tail(&device->list, &en->devices);
+	return err;
+}
+
+void eoip_net_leave(struct eoip_device *device)
+{
+	struct eoip_net *en = eoip_net_get(device->net);
+
+	list_del(&device->list);
+	if (list_empty(&en->devices))
+		nf_unregister_net_hook(device->net, &eoip_hook);
+}
+
+int eoip_tunnels_init(void)
+{
+	return register_pernet_device(&eoip_net_ops);
+}
+
+void eoip_tunnels_exit(void)
+{
+	unregister_pernet_device(&eoip_net_ops);
+}

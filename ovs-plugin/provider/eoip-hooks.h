@@ -9,6 +9,7 @@
 #ifndef EOIP_HOOKS_H
 #define EOIP_HOOKS_H 1
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,11 +82,11 @@ extern const struct eoip_hooks *eoip_hooks;
 /* Called by ovs-vswitchd's main() before any netdev class is registered. */
 void eoip_provider_register(void);
 
-/* Returns 0 if a datapath of 'dp_type' can carry 'netdev'.  Otherwise returns
- * a positive errno value and stores a sentence for the user, which the caller
- * must free, in '*errp'.  Always 0 for types other than "eoip". */
-int eoip_check_datapath(const struct netdev *, const char *bridge,
-                        const char *dp_type, char **errp);
+/* Replaces '*errp', which says that 'netdev' could not be added to 'bridge'
+ * because of 'error', by a sentence that says what to do, if 'netdev' is of
+ * type "eoip" and the datapath, of 'dp_type', is a kernel without EoIP. */
+void eoip_explain_error(const struct netdev *netdev, const char *bridge,
+                        const char *dp_type, int error, char **errp);
 
 static inline void
 eoip_complete_class(struct netdev_class *class)
@@ -112,6 +113,18 @@ static inline void
 eoip_set_other_config(const struct smap *other_config)
 {
     eoip_hooks->set_other_config(other_config);
+}
+
+/* What to report where a tunnel could be made neither as a device, because of
+ * 'rtnl_error', nor as a vport of a type of its own, because of
+ * 'vport_error'.  A kernel that does not know the type is the usual one, and
+ * then the device's error is the reason. */
+static inline int
+eoip_port_add_error(const struct netdev *netdev, int rtnl_error,
+                    int vport_error)
+{
+    return vport_error == EAFNOSUPPORT && eoip_is_type(netdev)
+           ? rtnl_error : vport_error;
 }
 
 /* Pop. */

@@ -153,6 +153,16 @@ match_packet(ovs_be32 remote, ovs_be32 local, uint16_t key)
     return NULL;
 }
 
+/* True for a port of the kernel datapath, which forwards and counts by itself.
+ * OVS tells the netdev when it adds it to a datapath. */
+static bool
+is_in_kernel(const struct netdev *netdev)
+{
+    const char *dpif_type = netdev_get_dpif_type(netdev);
+
+    return dpif_type && !strcmp(dpif_type, "system");
+}
+
 /* Life. */
 
 static struct netdev *
@@ -343,7 +353,10 @@ netdev_eoip_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
     int error = common.get_stats(netdev, stats);
 
-    if (!error && dev->tunnel) {
+    if (!error && is_in_kernel(netdev)) {
+        /* Known of the device only that all tunnels share. */
+        stats->rx_dropped = stats->tx_dropped = UINT64_MAX;
+    } else if (!error && dev->tunnel) {
         struct eoip_counters counters;
 
         stats->rx_dropped = stats->tx_dropped = 0;
@@ -375,7 +388,7 @@ netdev_eoip_get_custom_stats(const struct netdev *netdev,
 
     custom->size = 0;
     custom->counters = NULL;
-    if (!dev->tunnel) {
+    if (!dev->tunnel || is_in_kernel(netdev)) {
         return 0;
     }
     custom->counters = xcalloc(EOIP_N_DROPS + 2, sizeof *custom->counters);
@@ -403,6 +416,7 @@ describe(struct netdev_eoip *dev, struct eoip_shown *shown)
     *shown = (struct eoip_shown) {
         .tunnel = dev->tunnel,
         .name = netdev_get_name(&dev->vport.up),
+        .in_kernel = is_in_kernel(&dev->vport.up),
         .egress = dev->vport.egress_iface,
         .egress_carrier = dev->vport.carrier_status,
         .rx_packets = stats.rx_packets,
@@ -464,18 +478,18 @@ eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
     free(vports);
 }
 
-int
-eoip_check_datapath(const struct netdev *netdev, const char *bridge,
-                    const char *dp_type, char **errp)
+void
+eoip_explain_error(const struct netdev *netdev, const char *bridge,
+                   const char *dp_type, int error, char **errp)
 {
-    if (!eoip_is_type(netdev) || strcmp(dp_type, "system")) {
-        return 0;
+    if (error == EOPNOTSUPP && eoip_is_type(netdev)
+        && !strcmp(dp_type, "system")) {
+        free(*errp);
+        *errp = xasprintf("%s: the kernel, which is the datapath of bridge "
+                          "%s, has no EoIP: install the package eoip-dkms, or "
+                          "set datapath_type=netdev on the bridge",
+                          netdev_get_name(netdev), bridge);
     }
-    *errp = xasprintf("%s: type=eoip needs the userspace datapath, but bridge "
-                      "%s has datapath_type=system: allowed is "
-                      "datapath_type=netdev", netdev_get_name(netdev), bridge);
-    VLOG_WARN("%s", *errp);
-    return EOPNOTSUPP;
 }
 
 /* Packets. */

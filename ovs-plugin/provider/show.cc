@@ -3,9 +3,12 @@
 // ovs-appctl eoip/show: the tunnels as text for people and JSON for programs.
 // Called by netdev-eoip.c in the main thread.
 
+#include "kernel_device.h"
 #include "tunnel.h"
 
+#include <algorithm>
 #include <atomic>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -126,8 +129,30 @@ json *tunnel_json(const eoip_shown &shown)
     put("rx_bytes", shown.rx_bytes);
     put("tx_packets", shown.tx_packets);
     put("tx_bytes", shown.tx_bytes);
-    put_counters(statistics, shown.tunnel);
+    if (!shown.in_kernel) {
+        put_counters(statistics, shown.tunnel);
+    }
     json_object_put(object, "statistics", statistics);
+    return object;
+}
+
+// The device that all tunnels of the kernel datapath share.
+constexpr const char *kKernelDevice = "eoip_sys";
+
+bool any_in_kernel(std::span<const eoip_shown> shown)
+{
+    return std::any_of(shown.begin(), shown.end(),
+                       [](const eoip_shown &one) { return one.in_kernel; });
+}
+
+json *kernel_json()
+{
+    json *object = json_object_create();
+    for (const auto &counter : read_kernel_counters(kKernelDevice)) {
+        json_object_put(object, counter.name.c_str(),
+                        json_integer_create(
+                            static_cast<long long>(counter.value)));
+    }
     return object;
 }
 
@@ -145,6 +170,9 @@ char *format_json(const eoip_shown *shown, std::size_t n, bool all)
         put_counters(unclaimed, nullptr);
         json_object_put(object, "unclaimed", unclaimed);
         json_object_put(object, "reassembly", reassembly_json());
+    }
+    if (any_in_kernel({shown, n})) {
+        json_object_put(object, kKernelDevice, kernel_json());
     }
 
     char *text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
@@ -181,6 +209,36 @@ void add_counters(ds *out, const eoip_tunnel *tunnel)
                           (unsigned long long)counters.drops[i],
                           eoip_drop_name(drop), kSentences[i]);
         }
+    }
+}
+
+const char *kernel_drop_sentence(std::string_view name)
+{
+#define EOIP_DROP_SENTENCE(SYMBOL, NAME, SENTENCE)                            \
+    if (name == NAME) {                                                       \
+        return SENTENCE;                                                      \
+    }
+    EOIP_KMOD_DROPS(EOIP_DROP_SENTENCE)
+#undef EOIP_DROP_SENTENCE
+    return nullptr;
+}
+
+// As add_counters().
+void add_kernel_counters(ds *out)
+{
+    ds_put_format(out, "%s, the kernel's device of these tunnels:\n",
+                  kKernelDevice);
+    for (const auto &counter : read_kernel_counters(kKernelDevice)) {
+        const char *sentence = kernel_drop_sentence(counter.name);
+        if (!counter.value) {
+            continue;
+        }
+        ds_put_format(out, "  %s%llu %s", sentence ? "dropped: " : "",
+                      (unsigned long long)counter.value, counter.name.c_str());
+        if (sentence) {
+            ds_put_format(out, " (%s)", sentence);
+        }
+        ds_put_char(out, '\n');
     }
 }
 
@@ -226,7 +284,9 @@ void add_tunnel(ds *out, const eoip_shown &shown)
                   (unsigned long long)shown.rx_bytes,
                   (unsigned long long)shown.tx_packets,
                   (unsigned long long)shown.tx_bytes);
-    add_counters(out, shown.tunnel);
+    if (!shown.in_kernel) {
+        add_counters(out, shown.tunnel);
+    }
 }
 
 char *format_text(const eoip_shown *shown, std::size_t n, bool all)
@@ -239,6 +299,9 @@ char *format_text(const eoip_shown *shown, std::size_t n, bool all)
     }
     if (!n) {
         ds_put_cstr(&out, "no eoip tunnels\n");
+    }
+    if (any_in_kernel({shown, n})) {
+        add_kernel_counters(&out);
     }
     if (all) {
         add_reassembly(&out);

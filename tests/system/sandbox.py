@@ -2,8 +2,10 @@
 """What the tests do with a sandbox: run commands in it, send through it, look.
 
 A thin layer over utilities/eoip-sandbox.  Everything here has a time limit;
-`until` is the only way to wait."""
+`until` is the only way to wait.  Where the datapaths differ, the difference is
+in here and not in the tests."""
 
+import functools
 import json
 import os
 import re
@@ -21,6 +23,12 @@ import netns_socket  # noqa: E402
 ADDRESS = {"a": "192.0.2.1", "b": "192.0.2.2",
            "host-a": "10.0.0.1", "host-b": "10.0.0.2"}
 
+# Who forwards: "netdev", ovs-vswitchd itself, or "system", the kernel.
+DATAPATH = os.environ.get("EOIP_DATAPATH", "netdev")
+
+# The device that has a site's address in the underlay.
+UNDERLAY_DEVICE = {"netdev": "br-phy", "system": "eth0"}[DATAPATH]
+
 # <linux/if_packet.h>
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
@@ -34,6 +42,19 @@ class Failure(Exception):
 
 class Skip(Exception):
     """The test makes no sense on this machine; the message says why."""
+
+
+def only(datapath, reason):
+    """A test of what only one datapath has; with the other it is skipped."""
+    def decorate(test):
+        @functools.wraps(test)
+        def wrapped(sandbox):
+            if DATAPATH != datapath:
+                name = {"netdev": "userspace", "system": "kernel"}[datapath]
+                raise Skip(f"{name} datapath only: {reason}")
+            return test(sandbox)
+        return wrapped
+    return decorate
 
 
 def check(condition, reason):
@@ -74,7 +95,7 @@ class Sandbox:
                    timeout=timeout)
 
     def up(self, *arguments):
-        done = self.call("up", *arguments)
+        done = self.call("up", "--datapath", DATAPATH, *arguments)
         check(done.returncode == 0, f"eoip-sandbox up: {done.stderr.strip()}")
         self.sites = ["a"] if "--plain-b" in arguments else ["a", "b"]
 
@@ -171,7 +192,17 @@ class Sandbox:
                     in self.shown(site)["tunnels"] if tunnel["name"] == port)
 
     def reassembly(self, site):
-        return self.shown(site)["reassembly"]
+        """What was put together of fragments: by the switch, or in front of
+        its datapath by the kernel."""
+        if DATAPATH == "netdev":
+            return self.shown(site)["reassembly"]
+        names, values = (line.split()[1:] for line in self.exec(
+            site, "grep", "^Ip:", "/proc/net/snmp").splitlines())
+        counted = dict(zip(names, map(int, values)))
+        waiting = self.exec(site, "grep", "^FRAG:", "/proc/net/sockstat")
+        return {"packets": counted["ReasmOKs"],
+                "fragments": counted["ReasmReqds"],
+                "waiting_packets": int(waiting.split()[2])}
 
     def wait_for_no_fragments(self, *sites):
         """No fragment waits for the others of its packet any more."""
@@ -187,8 +218,10 @@ class Sandbox:
     def counters(self, site):
         """The rarer things that `eoip/show` counts, over all tunnels and what
         belongs to none: {"rx_keepalives": 0, "rx_trimmed": 0,
-        "truncated": 0, ...}"""
+        "truncated": 0, ...}.  In the kernel: what its device counts."""
         shown = self.shown(site)
+        if DATAPATH == "system":
+            return shown.get("eoip_sys", {})
         total = {}
         for part in [tunnel["statistics"] for tunnel in shown["tunnels"]] + [
                 shown["unclaimed"]]:
@@ -197,6 +230,14 @@ class Sandbox:
                                 **part["drops"]}.items():
                 total[name] = total.get(name, 0) + value
         return total
+
+    def set_neighbour(self, site, address, mac):
+        """Else the first packet may be lost while the site asks for it."""
+        if DATAPATH == "netdev":
+            self.appctl(site, "tnl/neigh/set", UNDERLAY_DEVICE, address, mac)
+        else:
+            self.exec(site, "ip", "neigh", "replace", address, "lladdr", mac,
+                      "dev", UNDERLAY_DEVICE)
 
     ## Traffic.
 

@@ -11,11 +11,12 @@ import random
 
 from collections import Counter
 
-from sandbox import ADDRESS, check, check_equal
+from sandbox import ADDRESS, UNDERLAY_DEVICE, check, check_equal, only
 from packets import (ARP_IN_TUNNEL_100, ARP_REQUEST, MAGIC, checksum, eoip,
                      ethernet, ipv4)
 
 UP = ["--plain-b"]
+KERNEL_REASSEMBLES = only("netdev", "the kernel's IP layer reassembles")
 FUZZ_PACKETS = 20_000
 BATCH = 40  # Fits into every socket buffer on the way.
 
@@ -27,7 +28,7 @@ class Attack:
         sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
         self.sandbox = sandbox
         self.pid = sandbox.vswitchd_pid("a")
-        self.switch_mac = sandbox.mac("a", "br-phy")
+        self.switch_mac = sandbox.mac("a", UNDERLAY_DEVICE)
         self.host_mac = sandbox.mac("host-a")
         self.underlay = sandbox.wire("b")
         self.host_a = sandbox.wire("host-a")
@@ -81,8 +82,12 @@ class Attack:
                     [frame.hex()])
 
     def expect(self, what, packets, **counters):
+        """`counters` may name some that only one datapath has: what is no
+        EoIP for certain, the kernel drops before it comes to a tunnel."""
+        known = self.sandbox.counters("a")
         check_equal(f"{what}: what was counted", self.counted(packets),
-                    counters)
+                    {name: count for name, count in counters.items()
+                     if name in known})
 
 
 def test_truncated(sandbox):
@@ -133,7 +138,7 @@ def test_not_eoip(sandbox):
     almost = [eoip(ARP_REQUEST, magic=(int.from_bytes(MAGIC, "big") ^ 1 << bit)
                    .to_bytes(4, "big")) for bit in range(32)]
     packets = list(map(ipv4, [gre, pptp, erspan] + almost))
-    with Attack(sandbox) as attack, sandbox.wire("a", "br-phy") as kernel:
+    with Attack(sandbox) as attack, sandbox.wire("a", UNDERLAY_DEVICE) as kernel:
         attack.expect("GRE, PPTP, ERSPAN, one bit wrong in the magic", packets)
         seen = [frame[14:] for frame in kernel.frames(0.5)
                 if frame[12:14] == b"\x08\x00" and frame[23] == 47]
@@ -159,6 +164,7 @@ def pieces(payload, size, **outer):
             for at in range(0, len(payload), size)]
 
 
+@KERNEL_REASSEMBLES
 def test_fragments_that_overlap(sandbox):
     """Not one byte of such a packet is believed, in whatever order it comes;
     what follows of it is ignored."""
@@ -192,6 +198,7 @@ def renumbered(packet, ident):
                 fragment=int.from_bytes(packet[6:8], "big"))
 
 
+@KERNEL_REASSEMBLES
 def test_fragments_malformed(sandbox):
     """Empty, of a size that cannot be, beyond 65535, with a bad header."""
     with Attack(sandbox) as attack:
@@ -209,6 +216,7 @@ def test_fragments_malformed(sandbox):
     sandbox.wait_for_no_fragments()
 
 
+@KERNEL_REASSEMBLES
 def test_fragments_without_end(sandbox):
     """A packet in more fragments than are allowed, more packets than are, and
     some that nobody completes."""
@@ -235,6 +243,7 @@ def test_fragments_without_end(sandbox):
             ARP_IN_TUNNEL_100, 24), ARP_REQUEST)
 
 
+@KERNEL_REASSEMBLES
 def test_fragments_ecn(sandbox):
     """RFC 3168: CE in one fragment is CE of all, but never with Not-ECT."""
     def marked(*marks):
@@ -250,6 +259,7 @@ def test_fragments_ecn(sandbox):
         attack.expect_delivery("ECT and CE", marked(2, 3, 2), ARP_REQUEST)
 
 
+@KERNEL_REASSEMBLES
 def test_fragments_small(sandbox):
     """8 bytes each, the EoIP header and the frame apart, in any order, each
     twice: delivered once."""

@@ -5,9 +5,10 @@ import glob
 import os
 import signal
 
-from sandbox import TOP, Sandbox, check, check_equal, run, until
+from sandbox import TOP, Sandbox, Skip, check, check_equal, run, until
 
 UP = None
+USERSPACE_ONLY = "of the sandbox, whichever datapath it has"
 
 
 def leftovers(name):
@@ -168,6 +169,10 @@ def test_bad_arguments(sandbox):
             (("up", "--underlay", "afxdp", "--underlay-mtu", "9000"),
              ("'9000'", "576 to 3000")),
             (("up", "--plain"), ("'--plain'", "--plain-b")),
+            (("up", "--datapath", "kernel"), ("--datapath", "'kernel'",
+                                              "netdev, system")),
+            (("up", "--datapath", "system", "--underlay", "afxdp"),
+             ("--underlay", "'afxdp'", "--datapath netdev")),
             (("exec", "c", "--", "true"), ("'c'", "host-a")),
             (("exec", "a"), ("command",)),
             (("restart", "host-a"), ("'host-a'", "a, b")),
@@ -177,6 +182,16 @@ def test_bad_arguments(sandbox):
         said = refused(sandbox, 2, *arguments)
         for word in wanted:
             check(word in said, f"{arguments}: {word} is missing in: {said}")
+    check_nothing_is_left(sandbox.name)
+
+
+def test_no_kernel_datapath(sandbox):
+    """--datapath system where the kernel has no openvswitch."""
+    if (os.path.exists("/sys/module/openvswitch")
+            or run("modprobe", "-qn", "openvswitch").returncode == 0):
+        raise Skip("this kernel has the module openvswitch")
+    check("openvswitch" in refused(sandbox, 1, "up", "--datapath", "system"),
+          "it does not say what is missing")
     check_nothing_is_left(sandbox.name)
 
 

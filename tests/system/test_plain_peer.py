@@ -7,7 +7,8 @@ as RouterOS would.
 
 import socket
 
-from sandbox import ADDRESS, check, check_equal, netns_socket, until
+from sandbox import (ADDRESS, UNDERLAY_DEVICE, check, check_equal,
+                     netns_socket, until)
 from packets import (ARP_IN_TUNNEL_100, ARP_REQUEST, KEEPALIVE_OF_TUNNEL_100,
                      MAGIC, checksum, eoip, ethernet, ipv4)
 
@@ -28,12 +29,10 @@ class Peer:
     """Site b and host-a, with a hand on both wires."""
 
     def __init__(self, sandbox):
-        self.switch_mac = sandbox.mac("a", "br-phy")
+        self.switch_mac = sandbox.mac("a", UNDERLAY_DEVICE)
         self.underlay = sandbox.wire("b")
         self.host_a = sandbox.wire("host-a")
-        # Else the first frame is lost while the switch asks for our address.
-        sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
-                       "02:00:00:00:01:0b")
+        sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
 
     def __enter__(self):
         return self

@@ -80,9 +80,7 @@ def test_exact_counters(sandbox):
     header = sandbox.mac("host-b") + bytes.fromhex("0200000000ff88b5")
     # The host's own multicast stays out of the count.
     sandbox.set_flows("a", "in_port=host-a,dl_type=0x88b5,actions=output:e1")
-    # Else the first is lost while the switch asks for b's address.
-    sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
-                   "02:00:00:00:01:0b")
+    sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
     with sandbox.wire("host-a") as host_a:
         for size in sizes:
             host_a.send(header + bytes(size - len(header)))

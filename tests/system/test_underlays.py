@@ -5,9 +5,10 @@
                              ^------- type of these -^
 """
 
-from sandbox import Failure, Skip, check_equal
+from sandbox import Failure, Skip, check_equal, only
 
 UP = None
+OWNED_BY_VSWITCHD = only("netdev", "the kernel owns the underlay's device")
 
 
 def tunnel_over(sandbox, *arguments):
@@ -22,16 +23,19 @@ def tunnel_over(sandbox, *arguments):
     sandbox.tcp_both_ways()
 
 
+@OWNED_BY_VSWITCHD
 def test_system(sandbox):
     """AF_PACKET."""
     tunnel_over(sandbox, "--underlay", "system")
 
 
+@OWNED_BY_VSWITCHD
 def test_afxdp(sandbox):
     """AF_XDP, with a polling thread."""
     tunnel_over(sandbox, "--underlay", "afxdp")
 
 
+@OWNED_BY_VSWITCHD
 def test_afxdp_nonpmd(sandbox):
     """AF_XDP, without a polling thread."""
     tunnel_over(sandbox, "--underlay", "afxdp-nonpmd")

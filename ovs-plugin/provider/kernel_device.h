@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the kernel counts at the device that all eoip tunnels of the kernel
+// datapath share, as `ethtool -S` shows it.  Called by show.cc.
+
+#ifndef EOIP_KERNEL_DEVICE_H
+#define EOIP_KERNEL_DEVICE_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace eoip {
+
+struct KernelCounter {
+    std::string name;
+    std::uint64_t value;
+};
+
+// Empty if there is no such device in this network namespace.
+[[nodiscard]] std::vector<KernelCounter>
+read_kernel_counters(const char *device);
+
+}  // namespace eoip
+
+#endif  // EOIP_KERNEL_DEVICE_H

@@ -5,6 +5,7 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/module.h>
 #include <linux/netdevice.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
@@ -147,6 +148,15 @@ static const struct net_device_ops eoip_device_ops = {
 	.ndo_get_iflink = eoip_device_get_iflink,
 	.ndo_fill_metadata_dst = eoip_send_fill_metadata,
 };
+
+/* Whether @dev is one of ours, and external; for the vport module. */
+bool eoip_dev_is_external(const struct net_device *dev)
+{
+	const struct eoip_device *device = netdev_priv(dev);
+
+	return dev->netdev_ops == &eoip_device_ops && device->external;
+}
+EXPORT_SYMBOL_GPL(eoip_dev_is_external);
 
 /* As rtnl_link_ops.setup: before parameters and names are known. */
 void eoip_device_setup(struct net_device *dev)

@@ -30,6 +30,18 @@ struct eoip_hdr {
 #define EOIP_FRAME_MAX	65507	/* 65535 - 20 (IPv4) - 8 (EoIP).  [infer] */
 
 /*
+ * EoIPv6 has a protocol number of its own, and two bytes of header: the id's
+ * upper four bits and a 3, then its lower eight bits.  The frame's length is
+ * that of what follows.  [peer]
+ */
+#define EOIP6_IPPROTO	97
+#define EOIP6_MAGIC	0x0300	/* Of the two bytes, big-endian ... */
+#define EOIP6_MAGIC_MASK 0x0f00	/* ... these bits. */
+#define EOIP6_HLEN	2
+#define EOIP6_KEY_MAX	4095
+#define EOIP6_FRAME_MAX	65533	/* 65535 (IPv6's payload) - 2.  [infer] */
+
+/*
  * Every reason to drop a packet: X(symbol, counter name, sentence).  A drop
  * is one line here and has its counter, its name and its sentence everywhere.
  */
@@ -82,7 +94,7 @@ struct eoip_hdr {
 	X(EXCEEDS_MTU, "exceeds_mtu",                                         \
 	  "the packet exceeds the underlay's MTU and may not be fragmented")  \
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
-	  "the flow asks for a tunnel key above 65535")                       \
+	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")      \
 	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
 	  "the flow asks for an IPv6 endpoint, which EoIP does not have")
 
@@ -136,21 +148,22 @@ enum eoip_kmod_drop {
  * those of the IFLA_GRE_* attributes of the same meaning, so that programs
  * that make GRE devices make these as well.
  *
- * A device is point-to-point (ID and REMOTE are given) or external
- * (COLLECT_METADATA is given: each frame says where it goes, as in OVS).
- * What a change does not name stays.
+ * A device is point-to-point (ID and REMOTE are given; an IPv6 REMOTE makes
+ * it speak EoIPv6) or external (COLLECT_METADATA is given: each frame says
+ * where it goes, as in OVS).  What a change does not name stays.
  */
 enum {
 	IFLA_EOIP_LINK = 1,		/* u32: ifindex in the underlay; 0: any. */
-	IFLA_EOIP_ID = 4,		/* be32: 0 to 65535. */
-	IFLA_EOIP_LOCAL = 6,		/* be32: own address; 0: by route. */
-	IFLA_EOIP_REMOTE = 7,		/* be32: unicast. */
+	IFLA_EOIP_ID = 4,		/* be32: 0 to 65535, or 4095. */
+	IFLA_EOIP_LOCAL = 6,		/* Own address; 0: by route. */
+	IFLA_EOIP_REMOTE = 7,		/* Unicast; be32, or in6: EoIPv6. */
 	IFLA_EOIP_TTL = 8,		/* u8: 0 inherits; default 64. */
 	IFLA_EOIP_TOS = 9,		/* u8: 1 inherits; default 0. */
 	IFLA_EOIP_DF = 10,		/* u8: enum eoip_df; default no. */
 	IFLA_EOIP_COLLECT_METADATA = 18, /* flag. */
 	IFLA_EOIP_KEEPALIVE_INTERVAL = 32, /* u32: seconds; 0: none. */
 	IFLA_EOIP_KEEPALIVE_RETRIES = 33, /* u8: 0: the carrier stays. */
+	IFLA_EOIP_CLAMP_MSS = 34,	/* u8: 0 or 1; default 1. */
 	__IFLA_EOIP_MAX
 };
 

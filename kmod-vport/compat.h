@@ -11,9 +11,10 @@
 
 #include <linux/netdevice.h>
 #include <net/dst_metadata.h>
-#include <net/inet_dscp.h>
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
+
+#include "eoip.h"
 
 /* Segmentation moved out of netdevice.h in 6.5. */
 #ifdef EOIP_HAVE_GSO_H
@@ -54,16 +55,6 @@ static inline void eoip_compat_set_lltx(struct net_device *dev)
 #endif
 }
 
-/* The type of service that a route is looked up with. */
-static inline void eoip_compat_set_tos(struct flowi4 *fl4, u8 tos)
-{
-#ifdef flowi4_dscp		/* Since 6.18. */
-	fl4->flowi4_dscp = inet_dsfield_to_dscp(tos);
-#else
-	fl4->flowi4_tos = tos & INET_DSCP_MASK;
-#endif
-}
-
 #ifdef EOIP_HAVE_XMIT_IPCB_FLAGS
 #define eoip_compat_iptunnel_xmit(sk, rt, skb, src, dst, proto, tos, ttl,     \
 				  df, xnet)                                   \
@@ -72,34 +63,17 @@ static inline void eoip_compat_set_tos(struct flowi4 *fl4, u8 tos)
 #define eoip_compat_iptunnel_xmit iptunnel_xmit
 #endif
 
-/*
- * Defines NAME, for .newlink, around FN(net, dev, tb, data, extack), where
- * net is the namespace that the request names for the underlay.
- */
-#ifdef EOIP_HAVE_NEWLINK_PARAMS	/* Since 6.15. */
-#define EOIP_COMPAT_NEWLINK(NAME, FN)                                         \
-static int NAME(struct net_device *dev, struct rtnl_newlink_params *params,   \
-		struct netlink_ext_ack *extack)                               \
-{                                                                             \
-	return FN(rtnl_newlink_link_net(params), dev, params->tb,             \
-		  params->data, extack);                                      \
+/* For .newlink; the request is one struct since 6.15. */
+#ifdef EOIP_HAVE_NEWLINK_PARAMS
+static inline int eoip_compat_newlink(struct net_device *dev,
+				      struct rtnl_newlink_params *params,
+				      struct netlink_ext_ack *extack)
+{
+	return eoip_newlink(rtnl_newlink_link_net(params), dev, params->tb,
+			    params->data, extack);
 }
 #else
-#define EOIP_COMPAT_NEWLINK(NAME, FN)                                         \
-static int NAME(struct net *net, struct net_device *dev,                      \
-		struct nlattr *tb[], struct nlattr *data[],                   \
-		struct netlink_ext_ack *extack)                               \
-{                                                                             \
-	return FN(net, dev, tb, data, extack);                                \
-}
-#endif
-
-/* Named so since 6.15 and 6.16. */
-#ifndef timer_container_of
-#define timer_container_of from_timer
-#endif
-#ifndef EOIP_HAVE_TIMER_DELETE_SYNC
-#define timer_delete_sync del_timer_sync
+#define eoip_compat_newlink eoip_newlink
 #endif
 
 #endif /* _EOIP_COMPAT_H */

@@ -27,6 +27,7 @@
 
 struct netlink_ext_ack;
 struct nf_hook_state;
+struct nlattr;
 
 /* Outer IPv4 header, EoIP header, inner Ethernet header.  [doc] */
 #define EOIP_OVERHEAD	(20 + EOIP_HLEN + ETH_HLEN)
@@ -112,8 +113,12 @@ int eoip_device_default_mtu(const struct eoip_device *device,
 
 /* netlink.c */
 extern struct rtnl_link_ops eoip_link_ops;
+int eoip_newlink(struct net *underlay, struct net_device *dev,
+		 struct nlattr *tb[], struct nlattr *data[],
+		 struct netlink_ext_ack *extack);
 struct net_device *eoip_dev_create_external(struct net *net, const char *name,
 					    u8 name_assign_type);
+bool eoip_dev_is_external(const struct net_device *dev);
 
 /* tunnels.c */
 int eoip_tunnels_init(void);

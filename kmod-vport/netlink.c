@@ -188,9 +188,9 @@ static int eoip_register(struct net_device *dev, struct net *underlay,
 	return err;
 }
 
-static int eoip_newlink(struct net *underlay, struct net_device *dev,
-			struct nlattr *tb[], struct nlattr *data[],
-			struct netlink_ext_ack *extack)
+int eoip_newlink(struct net *underlay, struct net_device *dev,
+		 struct nlattr *tb[], struct nlattr *data[],
+		 struct netlink_ext_ack *extack)
 {
 	struct eoip_params params = { .ttl = IPDEFTTL };
 	struct eoip_device *device = netdev_priv(dev);
@@ -212,8 +212,6 @@ static int eoip_newlink(struct net *underlay, struct net_device *dev,
 	}
 	return eoip_register(dev, underlay, &params, extack);
 }
-
-EOIP_COMPAT_NEWLINK(eoip_link_ops_newlink, eoip_newlink)
 
 static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
 			   struct nlattr *data[],
@@ -301,7 +299,7 @@ struct rtnl_link_ops eoip_link_ops __read_mostly = {
 	.priv_size = sizeof(struct eoip_device),
 	.setup = eoip_device_setup,
 	.validate = eoip_validate,
-	.newlink = eoip_link_ops_newlink,
+	.newlink = eoip_compat_newlink,
 	.changelink = eoip_changelink,
 	.get_size = eoip_get_size,
 	.fill_info = eoip_fill_info,
@@ -341,3 +339,11 @@ struct net_device *eoip_dev_create_external(struct net *net, const char *name,
 	return dev;
 }
 EXPORT_SYMBOL_GPL(eoip_dev_create_external);
+
+bool eoip_dev_is_external(const struct net_device *dev)
+{
+	const struct eoip_device *device = netdev_priv(dev);
+
+	return dev->rtnl_link_ops == &eoip_link_ops && device->external;
+}
+EXPORT_SYMBOL_GPL(eoip_dev_is_external);

@@ -42,11 +42,11 @@ struct vport_parms {
 /* A type of ports.  We make it, so it has to be complete. */
 struct vport_ops {
 	enum ovs_vport_type type;
-	struct vport *(*create)(const struct vport_parms *);
-	void (*destroy)(struct vport *);
-	int (*set_options)(struct vport *, struct nlattr *);
-	int (*get_options)(const struct vport *, struct sk_buff *);
-	int (*send)(struct sk_buff *);
+	struct vport *(*create)(const struct vport_parms *parms);
+	void (*destroy)(struct vport *vport);
+	int (*set_options)(struct vport *vport, struct nlattr *options);
+	int (*get_options)(const struct vport *vport, struct sk_buff *skb);
+	int (*send)(struct sk_buff *skb);
 	struct module *owner;
 	struct list_head list;
 };

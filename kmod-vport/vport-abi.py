@@ -119,9 +119,13 @@ def split(data):
 
 
 def plain(declaration):
-    """One spelling for one declaration."""
+    """One spelling for one declaration, whatever its pointers are called."""
     text = re.sub(r"\s+", " ", declaration).strip()
-    return re.sub(r" ?([*(),]) ?", r"\1", text)
+    text = re.sub(r" ?([*(),]) ?", r"\1", text)
+    head, parenthesis, parameters = text.rpartition("(")
+    if parenthesis:
+        parameters = re.sub(r"\*\w+", "*", parameters)
+    return head + parenthesis + parameters
 
 
 def ours(text):
@@ -181,24 +185,24 @@ def unpacked(path):
     return data
 
 
-def first_file(paths):
+def first_file(paths, what):
     for path in paths:
         if path.exists():
             return path
-    raise Refused(f"cannot be checked: there is no {paths[0]} "
-                  "(SYSROOT= says where that kernel was unpacked)")
+    raise Refused(f"cannot be compared: there is no {what} (SYSROOT= says "
+                  "where that kernel was unpacked)")
 
 
 def read_btf(kdir, sysroot, release):
     modules = sysroot / "lib/modules" / release
-    module = first_file(
-        [modules / f"kernel/net/openvswitch/openvswitch.ko{suffix}"
-         for suffix in ("", ".xz", ".zst", ".gz")])
-    images = [sysroot / f"boot/vmlinuz-{release}", modules / "vmlinuz",
-              kdir / "vmlinux"]
+    path = modules / "kernel/net/openvswitch/openvswitch.ko"
+    module = first_file([pathlib.Path(f"{path}{suffix}")
+                         for suffix in ("", ".xz", ".zst", ".gz")], path)
+    image = sysroot / f"boot/vmlinuz-{release}"
+    images = [kdir / "vmlinux", image, modules / "vmlinuz"]
     if os.uname().release == release:
         images.append(pathlib.Path("/sys/kernel/btf/vmlinux"))
-    image = first_file(images)
+    image = first_file(images, image)
     return Btf(unpacked(module), Btf(unpacked(image)))
 
 

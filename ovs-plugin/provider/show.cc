@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "util.h"
 #include <config.h>
@@ -214,28 +215,36 @@ void add_counters(ds *out, const eoip_tunnel *tunnel)
 
 const char *kernel_drop_sentence(std::string_view name)
 {
-#define EOIP_DROP_SENTENCE(SYMBOL, NAME, SENTENCE)                            \
-    if (name == NAME) {                                                       \
-        return SENTENCE;                                                      \
+    static constexpr std::pair<std::string_view, const char *> kSentences[] = {
+#define EOIP_RX_SENTENCE(SYMBOL, NAME, SENTENCE) {"rx_drop_" NAME, SENTENCE},
+#define EOIP_TX_SENTENCE(SYMBOL, NAME, SENTENCE) {"tx_drop_" NAME, SENTENCE},
+        EOIP_TUNNEL_DROPS(EOIP_RX_SENTENCE)
+        EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
+        EOIP_FLOW_DROPS(EOIP_TX_SENTENCE)
+        EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
+#undef EOIP_RX_SENTENCE
+#undef EOIP_TX_SENTENCE
+    };
+    for (const auto &[drop, sentence] : kSentences) {
+        if (drop == name) {
+            return sentence;
+        }
     }
-    EOIP_KMOD_DROPS(EOIP_DROP_SENTENCE)
-#undef EOIP_DROP_SENTENCE
     return nullptr;
 }
 
-// As add_counters().
+// As add_counters(), by the names that ethtool shows.
 void add_kernel_counters(ds *out)
 {
     ds_put_format(out, "%s, the kernel's device of these tunnels:\n",
                   kKernelDevice);
     for (const auto &counter : read_kernel_counters(kKernelDevice)) {
-        const char *sentence = kernel_drop_sentence(counter.name);
         if (!counter.value) {
             continue;
         }
-        ds_put_format(out, "  %s%llu %s", sentence ? "dropped: " : "",
-                      (unsigned long long)counter.value, counter.name.c_str());
-        if (sentence) {
+        ds_put_format(out, "  %s: %llu", counter.name.c_str(),
+                      (unsigned long long)counter.value);
+        if (const char *sentence = kernel_drop_sentence(counter.name)) {
             ds_put_format(out, " (%s)", sentence);
         }
         ds_put_char(out, '\n');

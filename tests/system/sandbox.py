@@ -221,7 +221,8 @@ class Sandbox:
         "truncated": 0, ...}.  In the kernel: what its device counts."""
         shown = self.shown(site)
         if DATAPATH == "system":
-            return shown.get("eoip_sys", {})
+            return {re.sub("^[rt]x_drop_", "", name): value
+                    for name, value in shown.get("eoip_sys", {}).items()}
         total = {}
         for part in [tunnel["statistics"] for tunnel in shown["tunnels"]] + [
                 shown["unclaimed"]]:

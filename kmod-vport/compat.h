@@ -12,6 +12,7 @@
 #include <linux/netdevice.h>
 #include <net/dst_metadata.h>
 #include <net/ip_tunnels.h>
+#include <net/route.h>
 #include <net/rtnetlink.h>
 
 #include "eoip.h"
@@ -21,18 +22,31 @@
 #include <net/gso.h>
 #endif
 
+#ifdef EOIP_HAVE_LINUX_UNALIGNED_H
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+/* Since 6.10. */
+#ifndef dst_rtable
+#define dst_rtable(_dst) container_of(_dst, struct rtable, dst)
+#endif
+
 /* The metadata of a received frame that has a key; NULL without memory. */
 static inline struct metadata_dst *eoip_compat_tun_rx_dst(struct sk_buff *skb,
+							  bool ipv6,
 							  __be64 key)
 {
 #ifdef IP_TUNNEL_DECLARE_FLAGS	/* A bitmap since 6.10. */
 	IP_TUNNEL_DECLARE_FLAGS(flags) = { };
 
 	__set_bit(IP_TUNNEL_KEY_BIT, flags);
-	return ip_tun_rx_dst(skb, flags, key, 0);
 #else
-	return ip_tun_rx_dst(skb, TUNNEL_KEY, key, 0);
+	const __be16 flags = TUNNEL_KEY;
 #endif
+	return ipv6 ? ipv6_tun_rx_dst(skb, flags, key, 0) :
+		      ip_tun_rx_dst(skb, flags, key, 0);
 }
 
 /* Whether a flow asks for DF in the outer header. */

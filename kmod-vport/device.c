@@ -178,9 +178,8 @@ void eoip_device_setup(struct net_device *dev)
 	dev->hw_features |= dev->features;
 	dev->vlan_features |= dev->features;
 	dev->min_mtu = ETH_MIN_MTU;
-	dev->max_mtu = IP_MAX_MTU - EOIP_OVERHEAD;
-	dev->needed_headroom = LL_MAX_HEADER + sizeof(struct iphdr) +
-			       EOIP_HLEN;
+	dev->max_mtu = IP_MAX_MTU - eoip_overhead(false);
+	dev->needed_headroom = LL_MAX_HEADER + eoip_overhead(true);
 	eth_hw_addr_random(dev);
 
 	device->dev = dev;
@@ -191,18 +190,15 @@ void eoip_device_setup(struct net_device *dev)
 int eoip_device_default_mtu(const struct eoip_device *device,
 			    const struct eoip_params *params)
 {
-	int mtu = ETH_DATA_LEN - EOIP_OVERHEAD;
-	struct flowi4 fl4;
-	struct rtable *rt;
+	unsigned int overhead = eoip_overhead(eoip_params_are_ipv6(params));
+	int mtu = ETH_DATA_LEN - overhead;
+	struct eoip_path path;
 
-	ip_tunnel_init_flow(&fl4, EOIP_IPPROTO, params->remote, params->local,
-			    htonl(params->id), params->tos & INET_DSCP_MASK,
-			    device->net, params->link, 0, 0, 0);
-	rt = ip_route_output_key(device->net, &fl4);
-	if (!IS_ERR(rt)) {
-		mtu = clamp_t(int, dst_mtu(&rt->dst) - EOIP_OVERHEAD,
-			      ETH_MIN_MTU, IP_MAX_MTU - EOIP_OVERHEAD);
-		ip_rt_put(rt);
+	eoip_path_init(&path, params);
+	if (!eoip_path_route(device, &path, 0, NULL)) {
+		mtu = clamp_t(int, dst_mtu(path.dst) - overhead, ETH_MIN_MTU,
+			      device->dev->max_mtu);
+		dst_release(path.dst);
 	}
 	return mtu;
 }

@@ -5,11 +5,12 @@
  * whole, so the packet path sees the old one or the new one and no mixture.
  * A namespace of the underlay knows all tunnels that end in it.
  *
- *   packet in  -> receive.c -> tunnels.c (find) -> gro_cells
- *   frame out  -> send.c -> segment.c -> the IP stack
+ *   packet in  -> ipv4.c, ipv6.c -> tunnels.c (find) -> receive.c, mss.c
+ *   frame out  -> send.c -> segment.c -> ipv4.c, ipv6.c
  *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c
  *
- * EoIPv6 (protocol 97) differs in header, hook and route, not in devices.
+ * EoIP is over IPv4, EoIPv6 over IPv6; an IPv4 address is kept as IPv6 maps
+ * it, and one of IPv6 makes a tunnel one of EoIPv6.
  */
 #ifndef _EOIP_H
 #define _EOIP_H
@@ -22,6 +23,7 @@
 #include <net/dst_cache.h>
 #include <net/gro_cells.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
 
 #include "uapi/linux/eoip.h"
 
@@ -29,29 +31,39 @@ struct netlink_ext_ack;
 struct nf_hook_state;
 struct nlattr;
 
-/* Outer IPv4 header, EoIP header, inner Ethernet header.  [doc] */
-#define EOIP_OVERHEAD	(20 + EOIP_HLEN + ETH_HLEN)
+/* Bytes of outer IP header, EoIP header and inner Ethernet header.  [doc] */
+static inline unsigned int eoip_overhead(bool ipv6)
+{
+	return ipv6 ? sizeof(struct ipv6hdr) + EOIP6_HLEN + ETH_HLEN :
+		      sizeof(struct iphdr) + EOIP_HLEN + ETH_HLEN;
+}
 
 /* What nobody drops, where functions tell the reason to drop. */
 #define EOIP_NO_DROP	EOIP_N_KMOD_DROPS
 
 /* What a user sets; the values are those of the netlink attributes. */
 struct eoip_params {
+	struct in6_addr local;	/* 0: chosen by the route; any in receive. */
+	struct in6_addr remote;	/* Unicast; unused in an external device. */
 	u32 link;		/* ifindex in the underlay, 0 for any. */
-	__be32 local;		/* 0: chosen by the route; any in receive. */
-	__be32 remote;		/* Unicast; 0 in an external device. */
 	u32 keepalive_interval;	/* Seconds, 0 for none. */
 	u16 id;
 	u8 keepalive_retries;	/* 0: silence leaves the carrier alone. */
 	u8 ttl;			/* 0: as the frame's. */
 	u8 tos;			/* 1: as the frame's. */
 	u8 df;			/* enum eoip_df. */
+	bool clamp_mss;
 	bool external;
 };
 
+static inline bool eoip_params_are_ipv6(const struct eoip_params *params)
+{
+	return !params->external && !ipv6_addr_v4mapped(&params->remote);
+}
+
 /* What a packet is looked up by; no padding, since it is hashed as bytes. */
 struct eoip_key {
-	__be32 remote;
+	struct in6_addr remote;
 	u32 id;
 };
 
@@ -124,32 +136,112 @@ bool eoip_dev_is_external(const struct net_device *dev);
 int eoip_tunnels_init(void);
 void eoip_tunnels_exit(void);
 struct eoip_net *eoip_net_get(const struct net *net);
+int eoip_net_join(struct eoip_device *device);
+void eoip_net_leave(struct eoip_device *device);
 int eoip_tunnel_check(struct eoip_device *device,
 		      const struct eoip_params *params,
 		      struct netlink_ext_ack *extack);
 int eoip_tunnel_set(struct eoip_device *device,
 		    const struct eoip_params *params);
 void eoip_tunnel_clear(struct eoip_device *device);
-int eoip_net_join(struct eoip_device *device);
-void eoip_net_leave(struct eoip_device *device);
-struct eoip_device *eoip_tunnels_find(struct eoip_net *en, __be32 remote,
-				      __be32 local, u16 id, int ifindex,
-				      int original_ifindex);
+struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
+				      const struct in6_addr *remote,
+				      const struct in6_addr *local, u16 id,
+				      int ifindex, int original_ifindex);
+
+/* What ipv4.c and ipv6.c know of a packet. */
+struct eoip_packet {
+	unsigned int header_len;	/* Of EoIP's header. */
+	unsigned int frame_len;		/* As the header says; 0: keepalive. */
+	u16 id;
+	bool ipv6;
+};
 
 /* receive.c */
-unsigned int eoip_receive(void *priv, struct sk_buff *skb,
-			  const struct nf_hook_state *state);
+bool eoip_receive(struct sk_buff *skb, struct eoip_device *device,
+		  const struct eoip_packet *packet, int drop);
+
+/* mss.c */
+void eoip_mss_clamp(struct sk_buff *skb, struct eoip_device *device,
+		    unsigned int outer, bool ipv6);
+
+/* Where and how a frame goes: what becomes the outer header. */
+struct eoip_path {
+	struct dst_entry *dst;		/* Owned. */
+	struct in6_addr local;
+	struct in6_addr remote;
+	u32 mark;			/* For the route. */
+	u32 link;
+	u16 id;
+	u8 flow_flags;
+	u8 tos;				/* ECN bits included. */
+	u8 ttl;
+	bool df;
+	bool ipv6;
+};
 
 /* send.c */
 netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev);
 int eoip_send_fill_metadata(struct net_device *dev, struct sk_buff *skb);
 bool eoip_send_keepalive(struct eoip_device *device,
-			 struct eoip_tunnel *tunnel);
+			 const struct eoip_tunnel *tunnel);
+void eoip_path_init(struct eoip_path *path, const struct eoip_params *params);
+int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
+		    u32 hash, struct dst_cache *cache);
 
 /* segment.c */
 struct sk_buff *eoip_segment(struct sk_buff *skb,
-			     const struct net_device *underlay);
+			     const struct eoip_path *path);
 u16 eoip_segment_frame_len(const struct sk_buff *skb);
+
+/* ipv4.c */
+unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state);
+struct dst_entry *eoip_ipv4_route(const struct eoip_device *device,
+				  struct eoip_path *path, u32 hash,
+				  struct dst_cache *cache);
+void eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
+			u16 frame_len, bool xnet);
+
+/* ipv6.c */
+#if IS_ENABLED(CONFIG_IPV6)
+int eoip_ipv6_init(void);
+void eoip_ipv6_exit(void);
+struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
+				  struct eoip_path *path, u32 hash,
+				  struct dst_cache *cache);
+void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
+			struct net_device *dev, bool xnet);
+int eoip_ipv6_hop_limit(const struct eoip_path *path);
+#else
+static inline int eoip_ipv6_init(void)
+{
+	return 0;
+}
+
+static inline void eoip_ipv6_exit(void)
+{
+}
+
+static inline struct dst_entry *
+eoip_ipv6_route(const struct eoip_device *device, struct eoip_path *path,
+		u32 hash, struct dst_cache *cache)
+{
+	return ERR_PTR(-EAFNOSUPPORT);
+}
+
+static inline void eoip_ipv6_transmit(struct sk_buff *skb,
+				      const struct eoip_path *path,
+				      struct net_device *dev, bool xnet)
+{
+	kfree_skb(skb);
+}
+
+static inline int eoip_ipv6_hop_limit(const struct eoip_path *path)
+{
+	return 0;
+}
+#endif
 
 /* keepalive.c */
 void eoip_keepalive_init(struct eoip_device *device);

@@ -17,15 +17,26 @@ static int __init eoip_init(void)
 	if (err)
 		return err;
 
+	err = eoip_ipv6_init();
+	if (err)
+		goto exit_tunnels;
+
 	err = rtnl_link_register(&eoip_link_ops);
 	if (err)
-		eoip_tunnels_exit();
+		goto exit_ipv6;
+	return 0;
+
+exit_ipv6:
+	eoip_ipv6_exit();
+exit_tunnels:
+	eoip_tunnels_exit();
 	return err;
 }
 
 static void __exit eoip_exit(void)
 {
 	rtnl_link_unregister(&eoip_link_ops);
+	eoip_ipv6_exit();
 	eoip_tunnels_exit();
 	rcu_barrier();
 }

@@ -20,20 +20,44 @@ static const struct nla_policy eoip_policy[IFLA_EOIP_MAX + 1] = {
 	[0]				= { .strict_start_type = 1 },
 	[IFLA_EOIP_LINK]		= { .type = NLA_U32 },
 	[IFLA_EOIP_ID]			= { .type = NLA_U32 },
-	[IFLA_EOIP_LOCAL]		= { .type = NLA_U32 },
-	[IFLA_EOIP_REMOTE]		= { .type = NLA_U32 },
+	[IFLA_EOIP_LOCAL]		= NLA_POLICY_MIN_LEN(sizeof(__be32)),
+	[IFLA_EOIP_REMOTE]		= NLA_POLICY_MIN_LEN(sizeof(__be32)),
 	[IFLA_EOIP_TTL]			= { .type = NLA_U8 },
 	[IFLA_EOIP_TOS]			= { .type = NLA_U8 },
 	[IFLA_EOIP_DF]			= { .type = NLA_U8 },
 	[IFLA_EOIP_COLLECT_METADATA]	= { .type = NLA_FLAG },
 	[IFLA_EOIP_KEEPALIVE_INTERVAL]	= { .type = NLA_U32 },
 	[IFLA_EOIP_KEEPALIVE_RETRIES]	= { .type = NLA_U8 },
+	[IFLA_EOIP_CLAMP_MSS]		= { .type = NLA_U8 },
 };
 
-static bool eoip_is_unicast(__be32 address)
+/* Whether an attribute is an address of one family or the other. */
+static bool eoip_is_address(const struct nlattr *attr)
 {
-	return !ipv4_is_zeronet(address) && !ipv4_is_multicast(address) &&
-	       !ipv4_is_lbcast(address);
+	return nla_len(attr) == sizeof(__be32) ||
+	       nla_len(attr) == sizeof(struct in6_addr);
+}
+
+/* As eoip_params keeps it: "any" is the same in both families. */
+static struct in6_addr eoip_get_address(const struct nlattr *attr)
+{
+	struct in6_addr address = { };
+
+	if (nla_len(attr) == sizeof(struct in6_addr))
+		address = nla_get_in6_addr(attr);
+	else if (nla_get_in_addr(attr))
+		ipv6_addr_set_v4mapped(nla_get_in_addr(attr), &address);
+	return address;
+}
+
+static bool eoip_is_unicast(const struct in6_addr *address)
+{
+	__be32 ipv4 = address->s6_addr32[3];
+
+	if (ipv6_addr_v4mapped(address))
+		return !ipv4_is_zeronet(ipv4) && !ipv4_is_multicast(ipv4) &&
+		       !ipv4_is_lbcast(ipv4);
+	return ipv6_addr_type(address) & IPV6_ADDR_UNICAST;
 }
 
 static int eoip_validate_addresses(struct nlattr *data[],
@@ -41,17 +65,29 @@ static int eoip_validate_addresses(struct nlattr *data[],
 {
 	struct nlattr *local = data[IFLA_EOIP_LOCAL];
 	struct nlattr *remote = data[IFLA_EOIP_REMOTE];
+	struct in6_addr address;
 
-	if (remote && !eoip_is_unicast(nla_get_in_addr(remote))) {
-		NL_SET_ERR_MSG_ATTR(extack, remote,
-				    "eoip: remote must be a unicast IPv4 address");
-		return -EADDRNOTAVAIL;
+	if ((local && !eoip_is_address(local)) ||
+	    (remote && !eoip_is_address(remote))) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: local and remote must be IPv4 or IPv6 addresses");
+		return -EINVAL;
 	}
-	if (local && nla_get_in_addr(local) &&
-	    !eoip_is_unicast(nla_get_in_addr(local))) {
-		NL_SET_ERR_MSG_ATTR(extack, local,
-				    "eoip: local must be a unicast IPv4 address, or 0.0.0.0 for the route's");
-		return -EADDRNOTAVAIL;
+	if (remote) {
+		address = eoip_get_address(remote);
+		if (!eoip_is_unicast(&address)) {
+			NL_SET_ERR_MSG_ATTR(extack, remote,
+					    "eoip: remote must be a unicast address");
+			return -EADDRNOTAVAIL;
+		}
+	}
+	if (local) {
+		address = eoip_get_address(local);
+		if (!ipv6_addr_any(&address) && !eoip_is_unicast(&address)) {
+			NL_SET_ERR_MSG_ATTR(extack, local,
+					    "eoip: local must be a unicast address, or zero for the route's");
+			return -EADDRNOTAVAIL;
+		}
 	}
 	return 0;
 }
@@ -85,10 +121,16 @@ static int eoip_validate_numbers(struct nlattr *data[],
 				    "eoip: keepalive interval must be from 0 (none) to 65535 seconds");
 		return -ERANGE;
 	}
+	if (data[IFLA_EOIP_CLAMP_MSS] &&
+	    nla_get_u8(data[IFLA_EOIP_CLAMP_MSS]) > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_EOIP_CLAMP_MSS],
+				    "eoip: clamp-mss must be 0 or 1");
+		return -ERANGE;
+	}
 	return 0;
 }
 
-/* External devices have no parameters: each frame brings its own. */
+/* Each frame of an external device brings its tunnel's parameters along. */
 static int eoip_validate_external(struct nlattr *data[],
 				  struct netlink_ext_ack *extack)
 {
@@ -97,10 +139,11 @@ static int eoip_validate_external(struct nlattr *data[],
 	if (!data[IFLA_EOIP_COLLECT_METADATA])
 		return 0;
 	for (i = 1; i <= IFLA_EOIP_MAX; i++) {
-		if (!data[i] || i == IFLA_EOIP_COLLECT_METADATA)
+		if (!data[i] || i == IFLA_EOIP_COLLECT_METADATA ||
+		    i == IFLA_EOIP_CLAMP_MSS)
 			continue;
 		NL_SET_ERR_MSG_ATTR(extack, data[i],
-				    "eoip: an external device takes no other attributes");
+				    "eoip: an external device takes clamp-mss, and no other attribute");
 		return -EINVAL;
 	}
 	return 0;
@@ -136,9 +179,9 @@ static void eoip_parse(struct eoip_params *params, struct nlattr *data[])
 	if (data[IFLA_EOIP_ID])
 		params->id = ntohl(nla_get_be32(data[IFLA_EOIP_ID]));
 	if (data[IFLA_EOIP_LOCAL])
-		params->local = nla_get_in_addr(data[IFLA_EOIP_LOCAL]);
+		params->local = eoip_get_address(data[IFLA_EOIP_LOCAL]);
 	if (data[IFLA_EOIP_REMOTE])
-		params->remote = nla_get_in_addr(data[IFLA_EOIP_REMOTE]);
+		params->remote = eoip_get_address(data[IFLA_EOIP_REMOTE]);
 	if (data[IFLA_EOIP_TTL])
 		params->ttl = nla_get_u8(data[IFLA_EOIP_TTL]);
 	if (data[IFLA_EOIP_TOS])
@@ -151,6 +194,34 @@ static void eoip_parse(struct eoip_params *params, struct nlattr *data[])
 	if (data[IFLA_EOIP_KEEPALIVE_RETRIES])
 		params->keepalive_retries =
 			nla_get_u8(data[IFLA_EOIP_KEEPALIVE_RETRIES]);
+	if (data[IFLA_EOIP_CLAMP_MSS])
+		params->clamp_mss = nla_get_u8(data[IFLA_EOIP_CLAMP_MSS]);
+}
+
+/* What is wrong with parameters in relation to each other. */
+static int eoip_check_family(const struct eoip_params *params,
+			     struct netlink_ext_ack *extack)
+{
+	bool ipv6 = eoip_params_are_ipv6(params);
+
+	if (params->external)
+		return 0;
+	if (!ipv6_addr_any(&params->local) &&
+	    ipv6_addr_v4mapped(&params->local) == ipv6) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: local and remote must be both of IPv4 or both of IPv6");
+		return -EAFNOSUPPORT;
+	}
+	if (ipv6 && params->id > EOIP6_KEY_MAX) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: id must be from 0 to 4095 with an IPv6 remote");
+		return -ERANGE;
+	}
+	if (ipv6 && !IS_ENABLED(CONFIG_IPV6)) {
+		NL_SET_ERR_MSG(extack, "eoip: this kernel has no IPv6");
+		return -EAFNOSUPPORT;
+	}
+	return 0;
 }
 
 /* What is wrong with parameters in the place where they shall hold. */
@@ -158,6 +229,10 @@ static int eoip_check(struct eoip_device *device,
 		      const struct eoip_params *params,
 		      struct netlink_ext_ack *extack)
 {
+	int err = eoip_check_family(params, extack);
+
+	if (err)
+		return err;
 	if (params->link && (!__dev_get_by_index(device->net, params->link) ||
 			     params->link == device->dev->ifindex)) {
 		NL_SET_ERR_MSG(extack,
@@ -192,7 +267,7 @@ int eoip_newlink(struct net *underlay, struct net_device *dev,
 		 struct nlattr *tb[], struct nlattr *data[],
 		 struct netlink_ext_ack *extack)
 {
-	struct eoip_params params = { .ttl = IPDEFTTL };
+	struct eoip_params params = { .ttl = IPDEFTTL, .clamp_mss = true };
 	struct eoip_device *device = netdev_priv(dev);
 
 	params.external = data && data[IFLA_EOIP_COLLECT_METADATA];
@@ -248,14 +323,24 @@ static size_t eoip_get_size(const struct net_device *dev)
 {
 	return nla_total_size(sizeof(u32)) +		/* LINK */
 	       nla_total_size(sizeof(u32)) +		/* ID */
-	       nla_total_size(sizeof(u32)) +		/* LOCAL */
-	       nla_total_size(sizeof(u32)) +		/* REMOTE */
+	       nla_total_size(sizeof(struct in6_addr)) +	/* LOCAL */
+	       nla_total_size(sizeof(struct in6_addr)) +	/* REMOTE */
 	       nla_total_size(sizeof(u8)) +		/* TTL */
 	       nla_total_size(sizeof(u8)) +		/* TOS */
 	       nla_total_size(sizeof(u8)) +		/* DF */
 	       nla_total_size(0) +			/* COLLECT_METADATA */
 	       nla_total_size(sizeof(u32)) +		/* KEEPALIVE_INTERVAL */
-	       nla_total_size(sizeof(u8));		/* KEEPALIVE_RETRIES */
+	       nla_total_size(sizeof(u8)) +		/* KEEPALIVE_RETRIES */
+	       nla_total_size(sizeof(u8));		/* CLAMP_MSS */
+}
+
+static int eoip_put_address(struct sk_buff *skb, int type,
+			    const struct in6_addr *address,
+			    const struct eoip_params *params)
+{
+	return eoip_params_are_ipv6(params) ?
+	       nla_put_in6_addr(skb, type, address) :
+	       nla_put_in_addr(skb, type, address->s6_addr32[3]);
 }
 
 static int eoip_fill_info(struct sk_buff *skb, const struct net_device *dev)
@@ -264,16 +349,18 @@ static int eoip_fill_info(struct sk_buff *skb, const struct net_device *dev)
 	const struct eoip_tunnel *tunnel = rtnl_dereference(device->tunnel);
 	const struct eoip_params *params;
 
-	if (device->external)
-		return nla_put_flag(skb, IFLA_EOIP_COLLECT_METADATA);
 	/* It is announced before it is complete. */
 	if (!tunnel)
 		return 0;
 	params = &tunnel->params;
+	if (nla_put_u8(skb, IFLA_EOIP_CLAMP_MSS, params->clamp_mss))
+		return -EMSGSIZE;
+	if (params->external)
+		return nla_put_flag(skb, IFLA_EOIP_COLLECT_METADATA);
 	if (nla_put_u32(skb, IFLA_EOIP_LINK, params->link) ||
 	    nla_put_be32(skb, IFLA_EOIP_ID, htonl(params->id)) ||
-	    nla_put_in_addr(skb, IFLA_EOIP_LOCAL, params->local) ||
-	    nla_put_in_addr(skb, IFLA_EOIP_REMOTE, params->remote) ||
+	    eoip_put_address(skb, IFLA_EOIP_LOCAL, &params->local, params) ||
+	    eoip_put_address(skb, IFLA_EOIP_REMOTE, &params->remote, params) ||
 	    nla_put_u8(skb, IFLA_EOIP_TTL, params->ttl) ||
 	    nla_put_u8(skb, IFLA_EOIP_TOS, params->tos) ||
 	    nla_put_u8(skb, IFLA_EOIP_DF, params->df) ||
@@ -313,7 +400,9 @@ struct rtnl_link_ops eoip_link_ops __read_mostly = {
 struct net_device *eoip_dev_create_external(struct net *net, const char *name,
 					    u8 name_assign_type)
 {
-	const struct eoip_params params = { .external = true };
+	const struct eoip_params params = {
+		.external = true, .clamp_mss = true,
+	};
 	struct nlattr *tb[IFLA_MAX + 1] = { };
 	struct net_device *dev;
 	LIST_HEAD(unregister);

@@ -129,10 +129,10 @@ static struct sk_buff *eoip_segment_fully(struct sk_buff *skb)
  * describes right.  On an error @skb is as it was.
  */
 struct sk_buff *eoip_segment(struct sk_buff *skb,
-			     const struct net_device *underlay)
+			     const struct eoip_path *path)
 {
 	unsigned int size = skb_shinfo(skb)->gso_size, header, payload, count;
-	bool by_underlay = eoip_segment_by_underlay(underlay);
+	bool by_underlay = eoip_segment_by_underlay(path->dst->dev);
 
 	if (!skb_is_gso(skb)) {
 		if (!by_underlay && skb->ip_summed == CHECKSUM_PARTIAL &&
@@ -140,7 +140,8 @@ struct sk_buff *eoip_segment(struct sk_buff *skb,
 			return ERR_PTR(-EINVAL);
 		return skb;
 	}
-	if (!by_underlay || !eoip_segment_is_splittable(skb))
+	/* No kernel knows how to segment EoIPv6. */
+	if (!by_underlay || path->ipv6 || !eoip_segment_is_splittable(skb))
 		return eoip_segment_fully(skb);
 
 	if (!pskb_may_pull(skb, skb_transport_offset(skb) +

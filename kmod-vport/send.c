@@ -11,131 +11,131 @@
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/inet_dscp.h>
-#include <net/ip.h>
 #include <net/ip_tunnels.h>
 #include <net/route.h>
 
 #include "compat.h"
 #include "eoip.h"
 
-/* Where and how a frame goes: what becomes the outer header. */
-struct eoip_path {
-	struct rtable *rt;	/* Owned. */
-	__be32 local;
-	__be32 remote;
-	__be16 df;		/* htons(IP_DF) or 0. */
-	u16 id;
-	u8 tos;			/* ECN bits included. */
-	u8 ttl;
-};
-
-static struct rtable *eoip_route(const struct eoip_device *device,
-				 struct flowi4 *fl4, struct dst_cache *cache)
+/* Finds path->dst.  Returns nonzero if there is no way. */
+int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
+		    u32 hash, struct dst_cache *cache)
 {
-	struct rtable *rt = NULL;
-
-	if (cache)
-		rt = dst_cache_get_ip4(cache, &fl4->saddr);
-	if (rt)
-		return rt;
-	rt = ip_route_output_key(device->net, fl4);
-	if (IS_ERR(rt))
-		return rt;
-	if (rt->dst.dev == device->dev) {
-		ip_rt_put(rt);
-		return ERR_PTR(-ELOOP);
+	path->dst = path->ipv6 ? eoip_ipv6_route(device, path, hash, cache) :
+				 eoip_ipv4_route(device, path, hash, cache);
+	if (IS_ERR(path->dst))
+		return PTR_ERR(path->dst);
+	if (path->dst->dev == device->dev) {
+		dst_release(path->dst);
+		return -ELOOP;
 	}
-	if (cache)
-		dst_cache_set_ip4(cache, &rt->dst, fl4->saddr);
-	return rt;
+	return 0;
+}
+
+static u8 eoip_path_hop_limit(const struct eoip_path *path)
+{
+	return path->ipv6 ? eoip_ipv6_hop_limit(path) :
+			    ip4_dst_hoplimit(path->dst);
+}
+
+/* The parts of a path that parameters determine. */
+void eoip_path_init(struct eoip_path *path, const struct eoip_params *params)
+{
+	*path = (struct eoip_path){
+		.remote = params->remote,
+		.local = params->local,
+		.link = params->link,
+		.id = params->id,
+		.tos = params->tos & INET_DSCP_MASK,
+		.ttl = params->ttl,
+		.df = params->df == EOIP_DF_SET,
+		.ipv6 = eoip_params_are_ipv6(params),
+	};
+}
+
+/* Where a frame's tunnel and the flow's fields come from, and a cache. */
+static int eoip_path_by_device(struct eoip_path *path, struct sk_buff *skb,
+			       struct eoip_tunnel *tunnel,
+			       struct dst_cache **cache)
+{
+	const struct eoip_params *params = &tunnel->params;
+
+	eoip_path_init(path, params);
+	*cache = &tunnel->dst_cache;
+	if (params->tos == 1) {
+		path->tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb);
+		*cache = NULL;
+	}
+	if (params->df == EOIP_DF_INHERIT &&
+	    skb_protocol(skb, true) == htons(ETH_P_IP))
+		path->df = ip_hdr(skb)->frag_off & htons(IP_DF);
+	return EOIP_NO_DROP;
+}
+
+/* As above, of a frame that brings its tunnel along: from OVS or a route. */
+static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
+			     struct ip_tunnel_info *info,
+			     struct dst_cache **cache)
+{
+	const struct ip_tunnel_key *key = &info->key;
+	u64 id = be64_to_cpu(key->tun_id);
+
+	*path = (struct eoip_path){
+		.mark = skb->mark,
+		.flow_flags = key->flow_flags,
+		.id = id,
+		.tos = key->tos,
+		.ttl = key->ttl,
+		.df = eoip_compat_tun_df(key),
+		.ipv6 = ip_tunnel_info_af(info) == AF_INET6,
+	};
+	if (path->ipv6 && !IS_ENABLED(CONFIG_IPV6))
+		return EOIP_KMOD_DROP_IPV6_UNDERLAY;
+	if (id > (path->ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX))
+		return EOIP_KMOD_DROP_KEY_OUT_OF_RANGE;
+	if (path->ipv6) {
+		path->remote = key->u.ipv6.dst;
+		path->local = key->u.ipv6.src;
+	} else {
+		ipv6_addr_set_v4mapped(key->u.ipv4.dst, &path->remote);
+		ipv6_addr_set_v4mapped(key->u.ipv4.src, &path->local);
+	}
+	*cache = NULL;
+	if (key->tos == 1)
+		path->tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb);
+	else if (ip_tunnel_dst_cache_usable(skb, info))
+		*cache = &info->dst_cache;
+	return EOIP_NO_DROP;
 }
 
 /*
- * The path of a frame by the device's own parameters.  The network header
- * must be parsed.  Returns the reason to drop the frame.
+ * The whole path of a parsed frame, with a reference of its route.  Returns
+ * the reason to drop the frame.
  */
-static int eoip_path_by_device(struct eoip_path *path, struct sk_buff *skb,
-			       struct eoip_device *device,
-			       struct eoip_tunnel *tunnel)
-{
-	const struct eoip_params *params = &tunnel->params;
-	bool inherit_tos = params->tos & 1;
-	const struct iphdr *inner = ip_hdr(skb);
-	struct flowi4 fl4;
-	u8 tos;
-
-	tos = inherit_tos ? ip_tunnel_get_dsfield(inner, skb) : params->tos;
-	ip_tunnel_init_flow(&fl4, EOIP_IPPROTO, params->remote, params->local,
-			    htonl(params->id), tos & INET_DSCP_MASK,
-			    device->net, params->link, 0, skb_get_hash(skb),
-			    0);
-	path->rt = eoip_route(device, &fl4,
-			      inherit_tos ? NULL : &tunnel->dst_cache);
-	if (IS_ERR(path->rt))
-		return EOIP_KMOD_DROP_NO_ROUTE;
-
-	path->local = fl4.saddr;
-	path->remote = params->remote;
-	path->id = params->id;
-	path->tos = ip_tunnel_ecn_encap(tos, inner, skb);
-	path->ttl = params->ttl ?: ip_tunnel_get_ttl(inner, skb) ?:
-		    ip4_dst_hoplimit(&path->rt->dst);
-	path->df = params->df == EOIP_DF_SET ? htons(IP_DF) : 0;
-	if (params->df == EOIP_DF_INHERIT &&
-	    skb_protocol(skb, true) == htons(ETH_P_IP))
-		path->df = inner->frag_off & htons(IP_DF);
-	return EOIP_NO_DROP;
-}
-
-/* The path of a frame that brings its tunnel along: from OVS or a route. */
-static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
-			     struct eoip_device *device,
-			     struct ip_tunnel_info *info)
-{
-	const struct ip_tunnel_key *key = &info->key;
-	const struct iphdr *inner = ip_hdr(skb);
-	struct flowi4 fl4;
-	u8 tos;
-
-	if (ip_tunnel_info_af(info) != AF_INET)
-		return EOIP_KMOD_DROP_IPV6_UNDERLAY;
-	if (be64_to_cpu(key->tun_id) > EOIP_KEY_MAX)
-		return EOIP_KMOD_DROP_KEY_OUT_OF_RANGE;
-
-	tos = key->tos == 1 ? ip_tunnel_get_dsfield(inner, skb) : key->tos;
-	ip_tunnel_init_flow(&fl4, EOIP_IPPROTO, key->u.ipv4.dst,
-			    key->u.ipv4.src, tunnel_id_to_key32(key->tun_id),
-			    tos & INET_DSCP_MASK, device->net, 0, skb->mark,
-			    skb_get_hash(skb), key->flow_flags);
-	path->rt = eoip_route(device, &fl4,
-			      key->tos != 1 &&
-			      ip_tunnel_dst_cache_usable(skb, info) ?
-			      &info->dst_cache : NULL);
-	if (IS_ERR(path->rt))
-		return EOIP_KMOD_DROP_NO_ROUTE;
-
-	path->local = fl4.saddr;
-	path->remote = key->u.ipv4.dst;
-	path->id = be64_to_cpu(key->tun_id);
-	path->tos = ip_tunnel_ecn_encap(tos, inner, skb);
-	path->ttl = key->ttl ?: ip_tunnel_get_ttl(inner, skb) ?:
-		    ip4_dst_hoplimit(&path->rt->dst);
-	path->df = eoip_compat_tun_df(key) ? htons(IP_DF) : 0;
-	return EOIP_NO_DROP;
-}
-
-static int eoip_path(struct eoip_path *path, struct sk_buff *skb,
-		     struct eoip_device *device)
+static int eoip_path_find(struct eoip_path *path, struct sk_buff *skb,
+			  struct eoip_device *device)
 {
 	struct eoip_tunnel *tunnel = rcu_dereference(device->tunnel);
-	struct ip_tunnel_info *info;
+	struct ip_tunnel_info *info = skb_tunnel_info(skb);
+	const struct iphdr *inner = ip_hdr(skb);
+	struct dst_cache *cache;
+	int drop;
 
 	if (!device->external)
-		return eoip_path_by_device(path, skb, device, tunnel);
-	info = skb_tunnel_info(skb);
-	if (!info || !(info->mode & IP_TUNNEL_INFO_TX))
-		return EOIP_KMOD_DROP_NO_TUNNEL_INFO;
-	return eoip_path_by_flow(path, skb, device, info);
+		drop = eoip_path_by_device(path, skb, tunnel, &cache);
+	else if (info && (info->mode & IP_TUNNEL_INFO_TX))
+		drop = eoip_path_by_flow(path, skb, info, &cache);
+	else
+		drop = EOIP_KMOD_DROP_NO_TUNNEL_INFO;
+	if (drop != EOIP_NO_DROP)
+		return drop;
+
+	if (eoip_path_route(device, path, skb_get_hash(skb), cache))
+		return EOIP_KMOD_DROP_NO_ROUTE;
+	path->tos = ip_tunnel_ecn_encap(path->tos, inner, skb);
+	path->ttl = path->ttl ?: ip_tunnel_get_ttl(inner, skb) ?:
+		    eoip_path_hop_limit(path);
+	return EOIP_NO_DROP;
 }
 
 /* Turns the address of a frame that came back as an ICMP error around. */
@@ -149,7 +149,10 @@ static void eoip_send_back(struct sk_buff *skb, struct net_device *dev)
 			kfree_skb(skb);
 			return;
 		}
-		swap(info->key.u.ipv4.src, info->key.u.ipv4.dst);
+		if (ip_tunnel_info_af(info) == AF_INET6)
+			swap(info->key.u.ipv6.src, info->key.u.ipv6.dst);
+		else
+			swap(info->key.u.ipv4.src, info->key.u.ipv4.dst);
 		info->mode &= ~IP_TUNNEL_INFO_TX;
 	}
 	skb->protocol = eth_type_trans(skb, dev);
@@ -174,7 +177,8 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 				   struct eoip_device *device,
 				   const struct eoip_path *path)
 {
-	u32 mtu = dst_mtu(&path->rt->dst) - EOIP_OVERHEAD;
+	u32 overhead = eoip_overhead(path->ipv6);
+	u32 mtu = dst_mtu(path->dst) - overhead;
 	struct net_device *dev = device->dev;
 	bool bridged, fits;
 	int reply;
@@ -189,8 +193,7 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 		return false;
 
 	bridged = netif_is_any_bridge_port(dev) || (dev->flags & IFF_PROMISC);
-	reply = skb_tunnel_check_pmtu(skb, &path->rt->dst, EOIP_OVERHEAD,
-				      bridged);
+	reply = skb_tunnel_check_pmtu(skb, path->dst, overhead, bridged);
 	eoip_device_count_drop(device, EOIP_KMOD_DROP_EXCEEDS_MTU);
 	if (reply > 0) {
 		eoip_send_back(skb, dev);
@@ -202,23 +205,13 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 	return true;
 }
 
-static void eoip_push_header(struct sk_buff *skb, u16 frame_len, u16 id)
+static unsigned int eoip_headroom(const struct eoip_path *path)
 {
-	struct eoip_hdr *hdr = skb_push(skb, EOIP_HLEN);
-
-	hdr->magic = htonl(EOIP_MAGIC);
-	hdr->frame_len = htons(frame_len);
-	hdr->tunnel_id = cpu_to_le16(id);
-	skb_reset_transport_header(skb);
+	return LL_RESERVED_SPACE(path->dst->dev) + path->dst->header_len +
+	       eoip_overhead(path->ipv6) - ETH_HLEN;
 }
 
-static unsigned int eoip_headroom(const struct rtable *rt)
-{
-	return LL_RESERVED_SPACE(rt->dst.dev) + rt->dst.header_len +
-	       sizeof(struct iphdr) + EOIP_HLEN;
-}
-
-/* Sends one packet, whose frame skb is; takes a reference of the route. */
+/* Sends one packet, whose frame skb is. */
 static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 			     const struct eoip_path *path)
 {
@@ -231,24 +224,23 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 		kfree_skb(skb);
 		return;
 	}
-	eoip_push_header(skb, frame_len, path->id);
-	dst_hold(&path->rt->dst);
-	eoip_compat_iptunnel_xmit(NULL, path->rt, skb, path->local,
-				  path->remote, EOIP_IPPROTO, path->tos,
-				  path->ttl, path->df, xnet);
+	if (path->ipv6)
+		eoip_ipv6_transmit(skb, path, device->dev, xnet);
+	else
+		eoip_ipv4_transmit(skb, path, frame_len, xnet);
 }
 
-/* What a frame may be, and how it is cut.  Returns the reason to drop it. */
+/* Cuts the frame as its path needs it.  Returns the reason to drop it. */
 static int eoip_send_frames(struct sk_buff *skb, struct eoip_device *device,
 			    const struct eoip_path *path)
 {
 	struct sk_buff *frames, *next;
 
-	if (skb_cow_head(skb, eoip_headroom(path->rt)))
+	if (skb_cow_head(skb, eoip_headroom(path)))
 		return EOIP_KMOD_DROP_TX_NO_MEMORY;
-	ip_tunnel_adj_headroom(device->dev, eoip_headroom(path->rt));
+	ip_tunnel_adj_headroom(device->dev, eoip_headroom(path));
 
-	frames = eoip_segment(skb, path->rt->dst.dev);
+	frames = eoip_segment(skb, path);
 	if (IS_ERR(frames))
 		return PTR_ERR(frames) == -ENOMEM ?
 		       EOIP_KMOD_DROP_TX_NO_MEMORY :
@@ -260,6 +252,7 @@ static int eoip_send_frames(struct sk_buff *skb, struct eoip_device *device,
 	return EOIP_NO_DROP;
 }
 
+/* As ndo_start_xmit. */
 netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev)
 {
 	struct eoip_device *device = netdev_priv(dev);
@@ -271,13 +264,13 @@ netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev)
 	else if (!skb_is_gso(skb) && skb->len > EOIP_FRAME_MAX)
 		drop = EOIP_KMOD_DROP_FRAME_TOO_LONG;
 	else
-		drop = eoip_path(&path, skb, device);
+		drop = eoip_path_find(&path, skb, device);
 	if (drop != EOIP_NO_DROP)
 		goto drop;
 
 	if (!eoip_send_exceeds_pmtu(skb, device, &path))
 		drop = eoip_send_frames(skb, device, &path);
-	ip_rt_put(path.rt);
+	dst_release(path.dst);
 	if (drop == EOIP_NO_DROP)
 		return NETDEV_TX_OK;
 drop:
@@ -290,14 +283,16 @@ drop:
 int eoip_send_fill_metadata(struct net_device *dev, struct sk_buff *skb)
 {
 	struct ip_tunnel_info *info = skb_tunnel_info_unclone(skb);
-	struct eoip_device *device = netdev_priv(dev);
 	struct eoip_path path;
 
-	if (!info || ip_tunnel_info_af(info) != AF_INET ||
-	    eoip_path_by_flow(&path, skb, device, info) != EOIP_NO_DROP)
+	if (!info || !(info->mode & IP_TUNNEL_INFO_TX) ||
+	    eoip_path_find(&path, skb, netdev_priv(dev)) != EOIP_NO_DROP)
 		return -EINVAL;
-	ip_rt_put(path.rt);
-	info->key.u.ipv4.src = path.local;
+	dst_release(path.dst);
+	if (path.ipv6)
+		info->key.u.ipv6.src = path.local;
+	else
+		info->key.u.ipv4.src = path.local.s6_addr32[3];
 	return 0;
 }
 
@@ -306,31 +301,25 @@ int eoip_send_fill_metadata(struct net_device *dev, struct sk_buff *skb)
  * no memory.  Under RCU, in softirq.
  */
 bool eoip_send_keepalive(struct eoip_device *device,
-			 struct eoip_tunnel *tunnel)
+			 const struct eoip_tunnel *tunnel)
 {
-	const struct eoip_params *params = &tunnel->params;
-	struct flowi4 fl4;
+	struct eoip_path path;
 	struct sk_buff *skb;
-	struct rtable *rt;
 
-	ip_tunnel_init_flow(&fl4, EOIP_IPPROTO, params->remote, params->local,
-			    htonl(params->id), params->tos & INET_DSCP_MASK,
-			    device->net, params->link, 0, 0, 0);
-	rt = eoip_route(device, &fl4, NULL);
-	if (IS_ERR(rt))
+	eoip_path_init(&path, &tunnel->params);
+	path.df = false;
+	if (eoip_path_route(device, &path, 0, NULL))
 		return false;
-	skb = alloc_skb(eoip_headroom(rt), GFP_ATOMIC);
-	if (!skb) {
-		ip_rt_put(rt);
-		return false;
+	path.ttl = path.ttl ?: eoip_path_hop_limit(&path);
+	skb = alloc_skb(eoip_headroom(&path), GFP_ATOMIC);
+	if (skb) {
+		skb_reserve(skb, eoip_headroom(&path));
+		/* Without a device, it is not counted as a frame. */
+		if (path.ipv6)
+			eoip_ipv6_transmit(skb, &path, NULL, true);
+		else
+			eoip_ipv4_transmit(skb, &path, 0, true);
 	}
-	skb_reserve(skb, eoip_headroom(rt));
-	skb->protocol = htons(ETH_P_IP);
-	eoip_push_header(skb, 0, params->id);
-	/* Without a device, no frame is counted. */
-	eoip_compat_iptunnel_xmit(NULL, rt, skb, fl4.saddr, params->remote,
-				  EOIP_IPPROTO, params->tos & INET_DSCP_MASK,
-				  params->ttl ?: ip4_dst_hoplimit(&rt->dst),
-				  0, true);
-	return true;
+	dst_release(path.dst);
+	return skb;
 }

@@ -2,11 +2,7 @@
 /*
  * The tunnels of each namespace: found by each packet, published and
  * withdrawn under RTNL.  While a namespace has a device, it has the hook
- * through which packets come in.
- *
- * The hook stands at the end of LOCAL_IN, where packets are whole and have
- * passed the firewall, and before the protocol handlers: those of protocol 47
- * know GRE and PPTP only, and keep what no tunnel of ours wants.
+ * through which packets of EoIP come in.
  */
 #include <linux/module.h>
 #include <linux/netfilter_ipv4.h>
@@ -27,7 +23,7 @@ static const struct rhashtable_params eoip_tunnels_params = {
 };
 
 static const struct nf_hook_ops eoip_hook = {
-	.hook = eoip_receive,
+	.hook = eoip_ipv4_receive,
 	.pf = NFPROTO_IPV4,
 	.hooknum = NF_INET_LOCAL_IN,
 	.priority = NF_IP_PRI_CONNTRACK_CONFIRM - 1,
@@ -39,26 +35,30 @@ struct eoip_net *eoip_net_get(const struct net *net)
 }
 
 /* How well a tunnel's filters fit a packet: -1 is not at all. */
-static int eoip_tunnel_score(const struct eoip_params *params, __be32 local,
-			     int ifindex, int original_ifindex)
+static int eoip_tunnel_score(const struct eoip_params *params,
+			     const struct in6_addr *local, int ifindex,
+			     int original_ifindex)
 {
-	if (params->local && params->local != local)
+	bool any_local = ipv6_addr_any(&params->local);
+
+	if (!any_local && !ipv6_addr_equal(&params->local, local))
 		return -1;
 	if (params->link && params->link != ifindex &&
 	    params->link != original_ifindex)
 		return -1;
-	return 2 * !!params->local + !!params->link;
+	return 2 * !any_local + !!params->link;
 }
 
 /*
  * The device for a packet from @remote to @local with tunnel @id that came in
  * by @ifindex (@original_ifindex beneath a VRF), or NULL.  Under RCU.
  */
-struct eoip_device *eoip_tunnels_find(struct eoip_net *en, __be32 remote,
-				      __be32 local, u16 id, int ifindex,
-				      int original_ifindex)
+struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
+				      const struct in6_addr *remote,
+				      const struct in6_addr *local, u16 id,
+				      int ifindex, int original_ifindex)
 {
-	const struct eoip_key key = { .remote = remote, .id = id };
+	const struct eoip_key key = { .remote = *remote, .id = id };
 	struct eoip_tunnel *tunnel, *best = NULL;
 	struct rhlist_head *pos, *list;
 	int score, best_score = -1;
@@ -91,7 +91,7 @@ static bool eoip_tunnel_is_taken(struct eoip_net *en,
 	list = rhltable_lookup(&en->tunnels, &key, eoip_tunnels_params);
 	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
 		if (tunnel->device != device &&
-		    tunnel->params.local == params->local &&
+		    ipv6_addr_equal(&tunnel->params.local, &params->local) &&
 		    tunnel->params.link == params->link)
 			taken = true;
 	}

@@ -90,4 +90,12 @@ static inline int eoip_compat_newlink(struct net_device *dev,
 #define eoip_compat_newlink eoip_newlink
 #endif
 
+/* Named so since 6.15 and 6.16. */
+#ifndef timer_container_of
+#define timer_container_of from_timer
+#endif
+#ifndef EOIP_HAVE_TIMER_DELETE_SYNC
+#define timer_delete_sync del_timer_sync
+#endif
+
 #endif /* _EOIP_COMPAT_H */

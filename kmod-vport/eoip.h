@@ -130,7 +130,6 @@ int eoip_newlink(struct net *underlay, struct net_device *dev,
 		 struct netlink_ext_ack *extack);
 struct net_device *eoip_dev_create_external(struct net *net, const char *name,
 					    u8 name_assign_type);
-bool eoip_dev_is_external(const struct net_device *dev);
 
 /* tunnels.c */
 int eoip_tunnels_init(void);

@@ -428,11 +428,3 @@ struct net_device *eoip_dev_create_external(struct net *net, const char *name,
 	return dev;
 }
 EXPORT_SYMBOL_GPL(eoip_dev_create_external);
-
-bool eoip_dev_is_external(const struct net_device *dev)
-{
-	const struct eoip_device *device = netdev_priv(dev);
-
-	return dev->rtnl_link_ops == &eoip_link_ops && device->external;
-}
-EXPORT_SYMBOL_GPL(eoip_dev_is_external);

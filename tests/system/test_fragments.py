@@ -113,9 +113,8 @@ def set_underlay_mtu(sandbox, mtu):
     for site in "a", "b":
         sandbox.exec(site, *f"ip link set eth0 mtu {mtu}".split())
     for site in "a", "b":
-        until(lambda: sandbox.exec(
-            site, "cat", f"/sys/class/net/{UNDERLAY_DEVICE}/mtu") == str(mtu),
-            f"{UNDERLAY_DEVICE} of {site} does not follow to an MTU of {mtu}")
+        until(lambda: sandbox.link(site, UNDERLAY_DEVICE)["mtu"] == mtu,
+              f"{UNDERLAY_DEVICE} of {site} does not follow to an MTU of {mtu}")
 
 
 def test_mtu_changes(sandbox):
@@ -128,9 +127,9 @@ def test_mtu_changes(sandbox):
             with sandbox.wire("b") as underlay:
                 def largest():
                     sandbox.can_ping("host-a", ADDRESS["host-b"])
-                    sandbox.call("exec", "host-a", "--", "ping", "-q", "-c",
-                                 "2", "-i", "0.02", "-W", "1", "-s", "1472",
-                                 ADDRESS["host-b"])
+                    sandbox.try_exec("host-a", "ping", "-q", "-c", "2", "-i",
+                                     "0.02", "-W", "1", "-s", "1472",
+                                     ADDRESS["host-b"])
                     return max((len(frame) - 14 for frame
                                 in underlay.frames(0.1, outgoing=False)
                                 if frame[23] == 47), default=0)
@@ -153,8 +152,8 @@ def test_dont_fragment(sandbox):
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
     sandbox.ping("host-a", None, "-M", "do", "-s", "1430")
     before = sandbox.counters("a")["exceeds_mtu"]
-    done = sandbox.call("exec", "host-a", "--", "ping", "-q", "-c", "5", "-i",
-                        "0.02", "-W", "1", "-s", "1431", ADDRESS["host-b"])
+    done = sandbox.try_exec("host-a", "ping", "-q", "-c", "5", "-i", "0.02",
+                            "-W", "1", "-s", "1431", ADDRESS["host-b"])
     check("100% packet loss" in done.stdout, f"ping says {done.stdout}")
     dropped = sandbox.counters("a")["exceeds_mtu"] - before
     check_equal("exceeds_mtu after 5 pings", dropped, 5)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only the kernel's datapath has: its module, the device that all tunnels
+share, megaflows that outlive ovs-vswitchd, routing rules, IPsec.
+
+    host-a -- [br0 eoip_sys] eth0 ==underlay== eth0 [eoip_sys br0] -- host-b
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+
+from sandbox import ADDRESS, Skip, check, check_equal, until
+from test_two_switches import flow_based
+
+UP = []
+KERNEL_ONLY = True
+
+MODULE = "/sys/module/eoip"
+MODPROBE = "/proc/sys/kernel/modprobe"
+
+
+@contextlib.contextmanager
+def no_autoload():
+    """The kernel does not load modules by itself for a while."""
+    with open(MODPROBE) as file:
+        before = file.read()
+    try:
+        with open(MODPROBE, "w") as file:
+            file.write("/bin/false\n")
+        yield
+    finally:
+        with open(MODPROBE, "w") as file:
+            file.write(before)
+
+
+def test_without_the_module(sandbox):
+    """The error says which package to install and what else helps; once the
+    module can be loaded, the port works."""
+    if os.path.exists(MODULE):
+        raise Skip("the module eoip is loaded, and may be in use")
+    with no_autoload():
+        sandbox.vsctl("a", "add-port", "br0", "e1", "--", "set", "interface",
+                      "e1", "type=eoip", "options:key=1234",
+                      f"options:remote_ip={ADDRESS['b']}")
+        error = sandbox.error("a")
+        for words in "e1:", "eoip-dkms", "datapath_type=netdev", "br0":
+            check(words in error, f"{words} is missing in: {error}")
+        check("\n" not in error and len(error) < 200, f"it says {error!r}")
+        check_equal("ofport", sandbox.get("a", "e1", "ofport"), "-1")
+    sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=1234)
+    sandbox.ping()
+
+
+def device(sandbox, site="a"):
+    """What the kernel says of the tunnels' device, None without one."""
+    done = sandbox.try_exec(site, "ip", "-d", "-j", "link", "show", "eoip_sys")
+    return json.loads(done.stdout)[0] if done.returncode == 0 else None
+
+
+def test_device(sandbox):
+    """One device of kind eoip for all tunnels, gone with the last of them."""
+    check_equal("device without tunnels", device(sandbox), None)
+    sandbox.add_tunnels(key=1)
+    sandbox.add_tunnel("a", "e2", remote_ip="192.0.2.77", key=1)
+    check_equal("kind", device(sandbox)["linkinfo"]["info_kind"], "eoip")
+    check("UP" in device(sandbox)["flags"], "the device is down")
+    sandbox.vsctl("a", "del-port", "br0", "e2")
+    sandbox.ping()
+    index = device(sandbox)["ifindex"]
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    until(lambda: device(sandbox) is None, "eoip_sys outlives its tunnels")
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=1)
+    check(device(sandbox)["ifindex"] != index, "eoip_sys never went away")
+    sandbox.ping()
+
+
+def lookups(sandbox):
+    """How many packets the kernel forwarded by a flow that it had, and how
+    many it asked ovs-vswitchd about."""
+    shown = sandbox.appctl("a", "dpctl/show", "system@ovs-system")
+    return map(int, re.search(r"lookups: hit:(\d+) missed:(\d+)",
+                              shown).groups())
+
+
+def test_megaflows(sandbox):
+    """One flow each way for all of a kind; the kernel forwards by them and
+    asks no more."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    flows = [line for line in sandbox.appctl(
+        "a", "dpctl/dump-flows", "system@ovs-system").splitlines()
+        if "eth_type(0x0800)" in line]
+    check_equal("flows for IPv4", len(flows), 2)
+    come = next((flow for flow in flows if "src=192.0.2.2" in flow), "")
+    match, actions = come.split("actions:")
+    check("tunnel(tun_id=0x4d2,src=192.0.2.2,dst=192.0.2.1," in match
+          and "ttl=" not in match.split("in_port")[0]
+          and "10.0.0." not in match and "tunnel" not in actions,
+          f"what comes in matches {come}")
+    goes = next(flow for flow in flows if flow != come)
+    check("set(tunnel(tun_id=0x4d2,dst=192.0.2.2,ttl=64,flags(key)))" in goes
+          and "10.0.0." not in goes.split("actions:")[0],
+          f"what goes out is done by {goes}")
+    hit, missed = lookups(sandbox)
+    sandbox.ping()
+    hit, missed = [after - before for after, before
+                   in zip(lookups(sandbox), (hit, missed))]
+    check(hit >= 20 and missed <= 4,
+          f"{hit} packets were forwarded by flows, {missed} were not")
+
+
+def test_without_vswitchd(sandbox):
+    """The kernel goes on forwarding when ovs-vswitchd is gone.  The next one
+    makes the device anew, as OVS does with all tunnels."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping_both_ways()
+    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    until(lambda: sandbox.vswitchd_pid("a") is None, "it does not end")
+    for host in "host-a", "host-b":
+        said = sandbox.exec(host, *"ping -q -c 20 -i 0.02 -W 2".split(),
+                            ADDRESS["host-b" if host == "host-a"
+                                    else "host-a"])
+        check(" 0% packet loss" in said, f"without ovs-vswitchd: {said}")
+    sandbox.restart("a")
+    sandbox.ping_both_ways()
+    check_equal("error of e1", sandbox.error("a"), "")
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    until(lambda: device(sandbox) is None, "eoip_sys outlives its tunnels")
+
+
+def test_counters(sandbox):
+    """What the kernel drops is in eoip/show, and nothing is claimed of single
+    tunnels."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.vsctl("a", "set", "interface", "e1", "options:remote_ip=flow")
+    sandbox.set_flows("a", "in_port=host-a,actions="
+                      "set_field:203.0.113.1->tun_dst,output:e1")
+    sandbox.can_ping("host-a", ADDRESS["host-b"])
+    until(lambda: sandbox.counters("a")["no_route"] > 0,
+          "a frame to nowhere is not counted as no_route")
+    text = sandbox.appctl("a", "eoip/show")
+    check(re.search(r"tx_drop_no_route: \d+ \(the underlay has no route", text),
+          f"eoip/show says: {text}")
+    statistics = sandbox.get("a", "e1", "statistics")
+    check("drop" not in statistics, f"of e1 OVS claims {statistics}")
+
+
+def test_routing_rule(sandbox):
+    """egress_pkt_mark: only a marked packet has a route to b."""
+    sandbox.add_tunnels(key=1234)
+    rule = "not fwmark 7 to 192.0.2.2 unreachable".split()
+    sandbox.exec("a", "ip", "rule", "add", *rule)
+    try:
+        before = sandbox.counters("a")["no_route"]
+        check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
+              "a ping arrived without the mark")
+        check(sandbox.counters("a")["no_route"] > before,
+              "it is not counted as no_route")
+        sandbox.vsctl("a", "set", "interface", "e1",
+                      "options:egress_pkt_mark=7")
+        sandbox.ping()
+    finally:
+        sandbox.exec("a", "ip", "rule", "del", *rule)
+
+
+def xfrm_policy(sandbox, site, other, *directions):
+    """From now on protocol 47 between the sites must be in ESP."""
+    for direction in directions:
+        ends = (site, other) if direction == "out" else (other, site)
+        sandbox.exec(site, *f"ip xfrm policy add src {ADDRESS[ends[0]]} dst "
+                     f"{ADDRESS[ends[1]]} proto 47 dir {direction} tmpl proto "
+                     "esp mode transport".split())
+
+
+@contextlib.contextmanager
+def ipsec(sandbox):
+    """Removes all of it afterwards."""
+    if sandbox.try_exec("a", "ip", "xfrm", "policy").returncode != 0:
+        raise Skip("this kernel has no IPsec")
+    try:
+        yield
+    finally:
+        for site in "a", "b":
+            for what in "policy", "state":
+                sandbox.exec(site, "ip", "xfrm", what, "flush")
+
+
+def xfrm_states(sandbox):
+    """Both directions, known to both sites."""
+    for site in "a", "b":
+        for spi, source, target in (1, "a", "b"), (2, "b", "a"):
+            sandbox.exec(
+                site, *f"ip xfrm state add src {ADDRESS[source]} dst "
+                f"{ADDRESS[target]} proto esp spi {spi} mode transport aead "
+                f"rfc4106(gcm(aes)) 0x{'42' * 20} 128".split())
+
+
+def ipsec_demanded(sandbox):
+    """b wants ESP: what comes without is dropped and counted.  Then a sends
+    it, and only ESP is on the wire."""
+    sandbox.ping()
+    with ipsec(sandbox):
+        before = sandbox.counters("b")["ipsec_policy"]
+        xfrm_policy(sandbox, "b", "a", "in")
+        check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
+              "a ping arrived although b's policy demands ESP")
+        check(sandbox.counters("b")["ipsec_policy"] > before,
+              "it is not counted as ipsec_policy")
+        xfrm_states(sandbox)
+        xfrm_policy(sandbox, "b", "a", "out")
+        xfrm_policy(sandbox, "a", "b", "in", "out")
+        until(lambda: sandbox.can_ping("host-a", ADDRESS["host-b"]),
+              "no ping arrives although both sites use ESP", 30)
+        with sandbox.wire("b") as underlay:
+            sandbox.ping("host-a", None, "-M", "do", "-s", "1472")
+            seen = {frame[23] for frame in underlay.frames(0.5)
+                    if frame[12:14] == b"\x08\0"}
+        check_equal("IP protocols on the wire", seen, {50})
+        sandbox.tcp("host-a", 1_000_000)
+    sandbox.ping()
+
+
+def test_ipsec(sandbox):
+    """With remote_ip."""
+    sandbox.add_tunnels(key=1234)
+    ipsec_demanded(sandbox)
+
+
+def test_ipsec_flow_based(sandbox):
+    """With a key alone: the remote comes from flows."""
+    for site in "a", "b":
+        sandbox.exec(site, *"ovs-vsctl add-port br0 e1 -- set interface e1 "
+                            "type=eoip options:key=1234".split())
+    flow_based(sandbox)
+    ipsec_demanded(sandbox)

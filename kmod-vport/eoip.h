@@ -108,6 +108,9 @@ struct eoip_net {
  */
 static inline int eoip_frame_parse(struct sk_buff *skb)
 {
+	/* Older kernels say true where newer ones say 0. */
+	BUILD_BUG_ON(__same_type(skb_vlan_inet_prepare(skb, false), bool));
+
 	/* The tags stand behind the addresses, whatever an earlier device
 	 * knew of them.
 	 */

@@ -107,8 +107,10 @@ unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 	struct eoip_hdr buffer;
 	int drop, offset;
 
-	if (iph->protocol == IPPROTO_ICMP)
+	if (iph->protocol == IPPROTO_ICMP) {
 		eoip_ipv4_receive_icmp(skb, state);
+		return NF_ACCEPT;
+	}
 	if (iph->protocol != EOIP_IPPROTO)
 		return NF_ACCEPT;
 	hdr = eoip_ipv4_header(skb, ip_hdrlen(skb), &buffer);

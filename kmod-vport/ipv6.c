@@ -12,6 +12,7 @@
 #include <net/ipv6.h>
 #include <net/ipv6_stubs.h>
 #include <net/protocol.h>
+#include <net/xfrm.h>
 
 #include "compat.h"
 #include "eoip.h"
@@ -46,6 +47,7 @@ static int eoip_ipv6_receive(struct sk_buff *skb)
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	struct eoip_device *device = NULL;
 	struct eoip_packet packet;
+	int drop = EOIP_NO_DROP;
 	int id;
 
 	id = eoip_ipv6_id(skb, 0);
@@ -64,7 +66,9 @@ static int eoip_ipv6_receive(struct sk_buff *skb)
 		.frame_len = skb->len - EOIP6_HLEN,
 		.ipv6 = true,
 	};
-	if (!eoip_receive(skb, device, &packet, EOIP_NO_DROP))
+	if (!xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb))
+		drop = EOIP_KMOD_DROP_IPSEC_POLICY;
+	if (!eoip_receive(skb, device, &packet, drop))
 		consume_skb(skb);
 	return 0;
 }
@@ -153,7 +157,7 @@ int eoip_ipv6_hop_limit(const struct eoip_path *path)
 static const struct inet6_protocol eoip_ipv6_protocol = {
 	.handler = eoip_ipv6_receive,
 	.err_handler = eoip_ipv6_error,
-	.flags = INET6_PROTO_FINAL,
+	.flags = INET6_PROTO_FINAL | INET6_PROTO_NOPOLICY,
 };
 
 int eoip_ipv6_init(void)

@@ -112,11 +112,13 @@ class Apt:
 
 
 class Kernel:
-    """release: such as 6.1.0-56-amd64; image: what the emulator boots;
-    modules: a folder to find below <release>; headers: to build against."""
+    """release: such as 6.1.0-56-amd64; root: where it is unpacked; image: what
+    the emulator boots; modules: its /lib/modules/<release>; headers: to build
+    modules against."""
 
     def __init__(self, release, root, headers):
         self.release = release
+        self.root = root
         self.image = root / "boot" / f"vmlinuz-{release}"
         self.modules = root / "lib/modules" / release
         self.headers = headers

@@ -213,7 +213,7 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 				  struct eoip_path *path, u32 hash,
 				  struct dst_cache *cache);
 void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			struct net_device *dev, bool xnet);
+			bool xnet);
 int eoip_ipv6_hop_limit(const struct eoip_path *path);
 #else
 static inline int eoip_ipv6_init(void)
@@ -233,8 +233,7 @@ eoip_ipv6_route(const struct eoip_device *device, struct eoip_path *path,
 }
 
 static inline void eoip_ipv6_transmit(struct sk_buff *skb,
-				      const struct eoip_path *path,
-				      struct net_device *dev, bool xnet)
+				      const struct eoip_path *path, bool xnet)
 {
 	kfree_skb(skb);
 }

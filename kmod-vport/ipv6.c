@@ -117,9 +117,9 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 	return dst;
 }
 
-/* As eoip_ipv4_transmit(); counts for @dev, unless that is NULL. */
+/* As eoip_ipv4_transmit(). */
 void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			struct net_device *dev, bool xnet)
+			bool xnet)
 {
 	struct ipv6hdr *ip6h;
 	__be16 *header;
@@ -146,7 +146,7 @@ void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
 	ip6h->hop_limit = path->ttl;
 	ip6h->saddr = path->local;
 	ip6h->daddr = path->remote;
-	ip6tunnel_xmit(NULL, skb, dev);
+	ip6tunnel_xmit(NULL, skb, NULL);
 }
 
 int eoip_ipv6_hop_limit(const struct eoip_path *path)

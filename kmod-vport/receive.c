@@ -55,7 +55,6 @@ static int eoip_receive_decapsulate(struct sk_buff *skb,
 	if (iptunnel_pull_header(skb, packet->header_len, htons(ETH_P_TEB),
 				 xnet))
 		return EOIP_KMOD_DROP_RX_NO_MEMORY;
-	dev_sw_netstats_rx_add(device->dev, skb->len);
 
 	outer = skb_network_header(skb) - skb->head;
 	skb_reset_mac_header(skb);
@@ -66,6 +65,7 @@ static int eoip_receive_decapsulate(struct sk_buff *skb,
 		eoip_mss_clamp(skb, device, outer, packet->ipv6);
 	}
 
+	dev_sw_netstats_rx_add(device->dev, skb->len);
 	skb->protocol = eth_type_trans(skb, device->dev);
 	skb_postpull_rcsum(skb, eth_hdr(skb), ETH_HLEN);
 	skb_reset_network_header(skb);

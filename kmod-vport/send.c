@@ -224,8 +224,13 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 		kfree_skb(skb);
 		return;
 	}
+	/* Counted here: the IP stack's tunnels would leave the Ethernet header
+	 * out of the bytes, and call a frame that has nothing else dropped.
+	 */
+	dev_sw_netstats_tx_add(device->dev, 1, skb->len);
+	skb->dev = NULL;
 	if (path->ipv6)
-		eoip_ipv6_transmit(skb, path, device->dev, xnet);
+		eoip_ipv6_transmit(skb, path, xnet);
 	else
 		eoip_ipv4_transmit(skb, path, frame_len, xnet);
 }
@@ -314,9 +319,8 @@ bool eoip_send_keepalive(struct eoip_device *device,
 	skb = alloc_skb(eoip_headroom(&path), GFP_ATOMIC);
 	if (skb) {
 		skb_reserve(skb, eoip_headroom(&path));
-		/* Without a device, it is not counted as a frame. */
 		if (path.ipv6)
-			eoip_ipv6_transmit(skb, &path, NULL, true);
+			eoip_ipv6_transmit(skb, &path, true);
 		else
 			eoip_ipv4_transmit(skb, &path, 0, true);
 	}

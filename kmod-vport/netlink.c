@@ -136,8 +136,6 @@ static int eoip_validate_external(struct nlattr *data[],
 {
 	int i;
 
-	if (!data[IFLA_EOIP_COLLECT_METADATA])
-		return 0;
 	for (i = 1; i <= IFLA_EOIP_MAX; i++) {
 		if (!data[i] || i == IFLA_EOIP_COLLECT_METADATA ||
 		    i == IFLA_EOIP_CLAMP_MSS)
@@ -152,7 +150,7 @@ static int eoip_validate_external(struct nlattr *data[],
 static int eoip_validate(struct nlattr *tb[], struct nlattr *data[],
 			 struct netlink_ext_ack *extack)
 {
-	int err;
+	int err = 0;
 
 	if (tb[IFLA_ADDRESS] &&
 	    (nla_len(tb[IFLA_ADDRESS]) != ETH_ALEN ||
@@ -163,7 +161,8 @@ static int eoip_validate(struct nlattr *tb[], struct nlattr *data[],
 	}
 	if (!data)
 		return 0;
-	err = eoip_validate_external(data, extack);
+	if (data[IFLA_EOIP_COLLECT_METADATA])
+		err = eoip_validate_external(data, extack);
 	if (!err)
 		err = eoip_validate_addresses(data, extack);
 	if (!err)
@@ -229,12 +228,15 @@ static int eoip_check(struct eoip_device *device,
 		      const struct eoip_params *params,
 		      struct netlink_ext_ack *extack)
 {
+	const struct eoip_tunnel *now = rtnl_dereference(device->tunnel);
 	int err = eoip_check_family(params, extack);
 
 	if (err)
 		return err;
-	if (params->link && (!__dev_get_by_index(device->net, params->link) ||
-			     params->link == device->dev->ifindex)) {
+	/* A link that went away since forbids no other change. */
+	if (params->link && !(now && now->params.link == params->link) &&
+	    (!__dev_get_by_index(device->net, params->link) ||
+	     params->link == device->dev->ifindex)) {
 		NL_SET_ERR_MSG(extack,
 			       "eoip: link is not another device of the underlay's namespace");
 		return -ENODEV;
@@ -294,17 +296,21 @@ static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
 {
 	struct eoip_device *device = netdev_priv(dev);
 	struct eoip_params params, old;
-	int err;
+	int err = 0;
 
 	if (!data)
 		return 0;
 	old = rtnl_dereference(device->tunnel)->params;
 	params = old;
-	if (device->external != !!data[IFLA_EOIP_COLLECT_METADATA]) {
+	if (data[IFLA_EOIP_COLLECT_METADATA] && !device->external) {
 		NL_SET_ERR_MSG(extack,
 			       "eoip: a device is external or point-to-point for life");
 		return -EOPNOTSUPP;
 	}
+	if (device->external)
+		err = eoip_validate_external(data, extack);
+	if (err)
+		return err;
 	eoip_parse(&params, data);
 	err = eoip_check(device, &params, extack);
 	if (!err)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Namespaces in which the kernel module is tested, and what is looked at.
+
+    a                              b
+    e1 10.0.0.1  . . EoIP . . . .  e1 10.0.0.2    (made by the test)
+    u  192.0.2.1 ================  u  192.0.2.2   (veth)
+
+Every test gets a bed of its own.  IPv6 is off and the underlay's neighbours
+are static, so that nothing crosses but what the test sends."""
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+
+from sandbox import Wire, check, check_equal, run, until
+import netns_socket
+
+import rtnl
+
+UNDERLAY = {"a": "192.0.2.1", "b": "192.0.2.2"}
+INNER = {"a": "10.0.0.1", "b": "10.0.0.2"}
+OTHER = {"a": "b", "b": "a"}
+MAC = {"a": bytes.fromhex("02000000000a"), "b": bytes.fromhex("02000000000b")}
+
+SIOCETHTOOL = 0x8946
+ETHTOOL_GDRVINFO, ETHTOOL_GSTRINGS, ETHTOOL_GSTATS = 0x03, 0x1b, 0x1d
+ETH_SS_STATS = 1
+
+
+def mac_text(mac):
+    return mac.hex(":")
+
+
+class Bed:
+    def __init__(self):
+        self.prefix = f"eoip-kmod-{os.getpid()}-"
+        self.sockets = {}
+        self.namespaces = []
+
+    def __enter__(self):
+        try:
+            self.add_namespace("a")
+            self.add_namespace("b")
+            self.connect("a", "b", UNDERLAY, MAC)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for where in list(self.namespaces):
+            self.remove_namespace(where)
+
+    def netns(self, where):
+        return self.prefix + where
+
+    def add_namespace(self, where):
+        done = run("ip", "netns", "add", self.netns(where))
+        check(done.returncode == 0, f"ip netns add: {done.stderr.strip()}")
+        self.namespaces.append(where)
+        self.sockets[where] = rtnl.Rtnl(self.netns(where))
+        for which in ("all", "default"):
+            self.sysctl(where, f"ipv6/conf/{which}/disable_ipv6", 1, True)
+            self.sysctl(where, f"ipv4/conf/{which}/rp_filter", 0)
+        self.rtnl(where).up("lo")
+
+    def remove_namespace(self, where):
+        """The name goes at once; the namespace when nothing holds it."""
+        self.sockets.pop(where).close()
+        self.namespaces.remove(where)
+        run("ip", "netns", "del", self.netns(where))
+
+    def sysctl(self, where, name, value, optional=False):
+        path = f"/proc/sys/net/{name}"
+        with netns_socket.inside(self.netns(where)):
+            if optional and not os.path.exists(path):
+                return
+            with open(path, "w") as file:
+                file.write(str(value))
+
+    def connect(self, one, two, addresses, macs, device="u", mtu=1500):
+        """A veth between two namespaces, with addresses and neighbours."""
+        self.ip(one, f"link add {device} mtu {mtu} address "
+                f"{mac_text(macs[one])} type veth peer name {device} mtu {mtu} "
+                f"address {mac_text(macs[two])} netns {self.netns(two)}")
+        for here, there in ((one, two), (two, one)):
+            self.ip(here, f"link set {device} up",
+                    f"addr add {addresses[here]}/24 dev {device}",
+                    f"neigh add {addresses[there]} lladdr "
+                    f"{mac_text(macs[there])} dev {device} nud permanent")
+
+    ## Commands.
+
+    def rtnl(self, where):
+        return self.sockets[where]
+
+    def ip(self, where, *lines):
+        """Lines for `ip -batch`."""
+        done = run("sh", "-c", 'printf "%s\\n" "$2" | ip -n "$1" -batch -',
+                   "sh", self.netns(where), "\n".join(lines))
+        check(done.returncode == 0, f"in {where}: ip {'; '.join(lines)}: "
+              f"{done.stderr.strip()}")
+
+    def call(self, where, *command, timeout=30.0):
+        return run("ip", "netns", "exec", self.netns(where), *command,
+                   timeout=timeout)
+
+    def exec(self, where, *command, timeout=30.0):
+        """The command's stdout.  It must exit 0."""
+        done = self.call(where, *command, timeout=timeout)
+        check(done.returncode == 0, f"in {where}: {' '.join(command)}: exit "
+              f"{done.returncode}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout.strip()
+
+    def offloads(self, where, device, **features):
+        words = [word for name, state in features.items()
+                 for word in (name, "on" if state else "off")]
+        self.exec(where, "ethtool", "-K", device, *words)
+
+    ## Tunnels.
+
+    def tunnel(self, where, name="e1", up=True, address=None, mtu=None,
+               **options):
+        """Point-to-point to the other side, id 100, if not said otherwise."""
+        if not options.get("external"):
+            options.setdefault("id", 100)
+            options.setdefault("remote", UNDERLAY[OTHER[where]])
+        self.rtnl(where).add(name, options=options, mtu=mtu)
+        if up:
+            self.rtnl(where).up(name)
+        if address:
+            self.ip(where, f"addr add {address}/24 dev {name}")
+
+    def pair(self, name="e1", inner=None, mtu=None, **options):
+        """The same tunnel at both sides, each pointing at the other."""
+        for where in ("a", "b"):
+            self.tunnel(where, name, address=(inner or INNER)[where], mtu=mtu,
+                        **options)
+
+    def link(self, where, name="e1"):
+        link = self.rtnl(where).link(name)
+        check(link, f"there is no link {name} in {where}")
+        return link
+
+    def options(self, where, name="e1"):
+        return self.link(where, name).options()
+
+    def statistics(self, where, name="e1"):
+        return self.link(where, name).statistics
+
+    def counters(self, where, name="e1"):
+        """What `ethtool -S` shows: {name: value}"""
+        with netns_socket.inside(self.netns(where)), socket.socket() as sock:
+            def ethtool(data):
+                area = ctypes.create_string_buffer(bytes(data), len(data))
+                request = struct.pack("16sP16x", name.encode(),
+                                      ctypes.addressof(area))
+                fcntl.ioctl(sock, SIOCETHTOOL, request)
+                return area.raw
+
+            info = ethtool(struct.pack("=I", ETHTOOL_GDRVINFO) + bytes(192))
+            count = struct.unpack_from("=I", info, 180)[0]
+            strings = ethtool(struct.pack("=III", ETHTOOL_GSTRINGS,
+                                          ETH_SS_STATS, count)
+                              + bytes(32 * count))[12:]
+            values = struct.unpack(f"={count}Q", ethtool(
+                struct.pack("=II", ETHTOOL_GSTATS, count)
+                + bytes(8 * count))[8:])
+        names = [strings[32 * n:32 * n + 32].split(b"\0")[0].decode()
+                 for n in range(count)]
+        return dict(zip(names, values))
+
+    ## Traffic.
+
+    def wire(self, where, device="u"):
+        return Wire(netns_socket.packet_socket(self.netns(where), device))
+
+    def raw_socket(self, where, protocol=47):
+        with netns_socket.inside(self.netns(where)):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+        sock.settimeout(5.0)
+        return sock
+
+    def can_ping(self, where, address, *options):
+        return self.call(where, "ping", "-q", "-c", "1", "-W", "1", *options,
+                         address).returncode == 0
+
+    def ping(self, where="a", address=None, *options):
+        """Waits for the first answer; after that none may be missing."""
+        address = address or INNER[OTHER[where]]
+        until(lambda: self.can_ping(where, address, *options),
+              f"{where} gets no answer from {address}")
+        output = self.exec(where, "ping", "-q", "-c", "5", "-i", "0.02", "-W",
+                           "2", *options, address)
+        check(" 0% packet loss" in output, f"{where} to {address}: {output}")
+
+    def ping_both_ways(self, *options):
+        self.ping("a", None, *options)
+        self.ping("b", None, *options)
+
+    def tcp(self, where="a", size=2_000_000, address=None):
+        target = OTHER[where]
+        address = address or INNER[target]
+        _, sent, received = netns_socket.tcp_transfer(
+            self.netns(where), self.netns(target), address, size)
+        check_equal(f"SHA-256 of TCP data from {where}", received, sent)
+
+    def tcp_both_ways(self, size=2_000_000):
+        self.tcp("a", size)
+        self.tcp("b", size)

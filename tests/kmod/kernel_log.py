@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel complains about while a test runs."""
+
+import os
+import re
+
+# A healthy kernel says none of these.
+ALARMS = re.compile(
+    r"WARNING: |\bBUG: |\bBUG at |Oops|general protection fault|"
+    r"Kernel panic|unregister_netdevice: waiting|rcu.* stall|"
+    r"suspicious RCU usage|blocked for more than|refcount_t: |UBSAN: |"
+    r"KASAN: |KFENCE: |possible .*deadlock|possible .*dependency|"
+    r"scheduling while atomic|sleeping function called|ODEBUG: ")
+
+
+class KernelLog:
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def lines(self):
+        """What came since the last call."""
+        found = []
+        while True:
+            try:
+                record = os.read(self.fd, 1 << 13)
+            except BlockingIOError:
+                return found
+            except BrokenPipeError:  # The ring has overtaken us.
+                continue
+            found.append(record.decode(errors="replace").split(
+                ";", 1)[-1].split("\n", 1)[0])
+
+    def alarms(self):
+        return [line for line in self.lines() if ALARMS.search(line)]

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An external device: each frame says where it goes, here by routes with
+`encap ip`, as flows of Open vSwitch do.
+
+    a: ext (10.0.0.1, routes say where)    b: e1 (10.0.0.2, id 100)
+"""
+
+import modules
+from bed import INNER, MAC, UNDERLAY, mac_text
+from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, eoip
+from peer import one_processor, packet
+from sandbox import Skip, check, check_equal, until
+
+INNER_MAC = {"a": bytes.fromhex("0200000000a1"),
+             "b": bytes.fromhex("0200000000b1")}
+
+
+def external(bed, name="ext"):
+    bed.tunnel("a", name, external=True)
+    bed.ip("a", f"link set {name} address {mac_text(INNER_MAC['a'])}",
+           f"addr add {INNER['a']}/32 dev {name}",
+           f"neigh add {INNER['b']} lladdr {mac_text(INNER_MAC['b'])} "
+           f"dev {name} nud permanent")
+
+
+def route(bed, words, to=INNER["b"], name="ext"):
+    done = bed.call("a", "sh", "-c", f"ip route replace {to} encap ip {words} "
+                    f"dev {name}")
+    if "unknown" in done.stderr.lower() or "not supported" in done.stderr:
+        raise Skip(f"no light-weight tunnels here: {done.stderr.strip()}")
+    check_equal(f"ip route encap ip {words}: stderr", done.stderr, "")
+
+
+def peer(bed, tunnel_id=100, name="e1"):
+    bed.tunnel("b", name, id=tunnel_id)
+    bed.ip("b", f"link set {name} address {mac_text(INNER_MAC['b'])}",
+           f"addr add {INNER['b']}/24 dev {name}")
+    bed.ip("b", f"neigh replace {INNER['a']} lladdr "
+           f"{mac_text(INNER_MAC['a'])} dev {name} nud permanent")
+
+
+def counted(bed, name="ext"):
+    return {counter: value for counter, value
+            in bed.counters("a", name).items() if value}
+
+
+def first_outer(bed, wire):
+    """Sends one ping from a, returns the outer packet at b."""
+    bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+    return wire.wait_for(lambda data: data[23] == 47,
+                         "no outer packet arrives")[14:]
+
+
+def test_route_encap(bed):
+    """Traffic both ways, against a point-to-point device."""
+    external(bed)
+    peer(bed)
+    route(bed, f"id 100 dst {UNDERLAY['b']} ttl 64 key")
+    bed.ping_both_ways()
+    bed.tcp_both_ways(500_000)
+    check_equal("counters of ext", counted(bed), {})
+
+
+def test_full_size(bed):
+    """Frames of 1500, in outer fragments."""
+    external(bed)
+    peer(bed)
+    bed.rtnl("a").set_mtu("ext", 1500)
+    bed.rtnl("b").set_mtu("e1", 1500)
+    route(bed, f"id 100 dst {UNDERLAY['b']} ttl 64 key")
+    bed.ping_both_ways("-s", "1472")
+    bed.tcp_both_ways(300_000)
+
+
+def test_metadata_sent(bed):
+    """Id, addresses, TTL and TOS are those of the route."""
+    external(bed)
+    bed.ip("a", "addr add 192.0.2.77/24 dev u")
+    with bed.wire("b") as wire:
+        for tunnel_id, ttl, tos in ((0, 3, 0), (100, 64, 0x20),
+                                    (65535, 255, 0xfc)):
+            route(bed, f"id {tunnel_id} src 192.0.2.77 dst {UNDERLAY['b']} "
+                  f"ttl {ttl} tos {tos:#x} key")
+            data = first_outer(bed, wire)
+            check_equal("TOS, TTL", (data[1], data[8]), (tos, ttl))
+            check_equal("source", data[12:16], bytes([192, 0, 2, 77]))
+            check_equal("id", int.from_bytes(data[26:28], "little"),
+                        tunnel_id)
+
+
+def test_key_out_of_range(bed):
+    """An id that EoIP cannot carry is dropped by name, and nothing leaves."""
+    external(bed)
+    with bed.wire("b") as wire:
+        for number, tunnel_id in enumerate((65536, 65636, 1 << 32,
+                                            (1 << 64) - 1), 1):
+            route(bed, f"id {tunnel_id} dst {UNDERLAY['b']} ttl 64 key")
+            bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+            check_equal(f"counters with id {tunnel_id}", counted(bed),
+                        {"tx_drop_key_out_of_range": number})
+        check_equal("packets that left", [frame.hex() for frame
+                                          in wire.frames(seconds=0.3)
+                                          if frame[23] == 47], [])
+    statistics = bed.statistics("a", "ext")
+    check_equal("tx_dropped and tx_errors",
+                statistics["tx_dropped"] + statistics["tx_errors"], 4)
+
+
+def test_no_tunnel_info(bed):
+    """A frame that does not say where it goes."""
+    external(bed)
+    with bed.wire("a", "ext") as sender:
+        for _ in range(5):
+            sender.send(ARP_REQUEST)
+    check_equal("counters", counted(bed), {"tx_drop_no_tunnel_info": 5})
+
+
+def test_ipv6_underlay(bed):
+    """A route that asks for an IPv6 peer."""
+    external(bed)
+    done = bed.call("a", "ip", "route", "replace", INNER["b"], "encap", "ip6",
+                    "id", "100", "dst", "fd00::2", "dev", "ext")
+    if done.returncode != 0:
+        raise Skip(f"no encap ip6 in this kernel: {done.stderr.strip()}")
+    bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+    check_equal("counters", counted(bed), {"tx_drop_ipv6_underlay": 1})
+
+
+def test_no_route(bed):
+    external(bed)
+    route(bed, "id 100 dst 203.0.113.9 ttl 64 key")
+    bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+    check_equal("counters", counted(bed), {"tx_drop_no_route": 1})
+
+
+def test_fallback(bed):
+    """A point-to-point device goes first, whichever came first; what it does
+    not want, and only that, is the external one's."""
+    external(bed)
+    bed.tunnel("a", id=100)
+    with bed.wire("b") as wire, bed.wire("a", "ext") as ext, \
+            bed.wire("a", "e1") as e1:
+        def send(payload, **fields):
+            wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
+                      + packet(payload, **fields))
+
+        send(ARP_IN_TUNNEL_100)
+        e1.wait_for(lambda data: data == ARP_REQUEST, "e1 gets nothing")
+        send(eoip(ARP_REQUEST, 101))
+        ext.wait_for(lambda data: data == ARP_REQUEST, "ext gets nothing")
+        send(ARP_IN_TUNNEL_100, src="192.0.2.3")
+        ext.wait_for(lambda data: data == ARP_REQUEST,
+                     "ext does not get another peer's packet")
+        check_equal("rx_packets of e1 and ext",
+                    (bed.statistics("a", "e1")["rx_packets"],
+                     bed.statistics("a", "ext")["rx_packets"]), (1, 2))
+        bed.rtnl("a").delete("e1")
+        send(ARP_IN_TUNNEL_100)
+        ext.wait_for(lambda data: data == ARP_REQUEST,
+                     "ext does not get what was e1's")
+
+
+def test_metadata_received(bed):
+    """Who looks at the frame sees id and addresses of its tunnel."""
+    for name in ("sch_ingress", "cls_flower", "act_gact"):
+        modules.need(name)
+    external(bed)
+    bed.exec("a", "tc", "qdisc", "add", "dev", "ext", "clsact")
+    for number, tunnel_id in enumerate((100, 65535), 1):
+        bed.exec("a", "tc", "filter", "add", "dev", "ext", "ingress", "pref",
+                 str(number), "flower", "enc_key_id", str(tunnel_id),
+                 "enc_src_ip", UNDERLAY["b"], "enc_dst_ip", UNDERLAY["a"],
+                 "action", "pass")
+    with bed.wire("b") as wire:
+        for tunnel_id in (65535, 100, 65535, 7):
+            wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
+                      + packet(eoip(ARP_REQUEST, tunnel_id)))
+    until(lambda: bed.statistics("a", "ext")["rx_packets"] == 4,
+          "four packets do not arrive")
+    shown = bed.exec("a", "tc", "-s", "filter", "show", "dev", "ext",
+                     "ingress")
+    hits = [int(line.split(" pkt")[0].split()[-1])
+            for line in shown.splitlines() if " pkt" in line]
+    check_equal("packets of id 100 and 65535", hits, [1, 2])
+
+
+def test_all_ids(bed):
+    """Each of the 65,536 ids arrives on one device."""
+    external(bed)
+    with bed.wire("b") as wire, one_processor():
+        for start in range(0, 65536, 64):
+            for tunnel_id in range(start, start + 64):
+                wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
+                          + packet(eoip(ARP_REQUEST, tunnel_id)))
+            until(lambda: bed.statistics("a", "ext")["rx_packets"]
+                  == start + 64, f"not all of {start + 64} packets arrive")
+    check_equal("counters", counted(bed), {})

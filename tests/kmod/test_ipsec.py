@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An IPsec policy on the underlay is obeyed: what should have been encrypted
+and was not does not get in."""
+
+import modules
+from bed import MAC, OTHER, UNDERLAY
+from packets import ARP_IN_TUNNEL_100, KEEPALIVE_OF_TUNNEL_100
+from peer import packet
+from sandbox import Skip, check, check_equal, until
+
+AUTH = "auth hmac(sha256) 0x" + "11" * 32
+CIPHER = "enc cbc(aes) 0x" + "22" * 16
+
+
+def need_ipsec(bed):
+    for name in ("xfrm_user", "esp4"):
+        modules.need(name)
+    done = bed.call("a", "ip", "xfrm", "state", "add", *state("a", "b"))
+    if done.returncode != 0:
+        raise Skip(f"no ESP in this kernel: {done.stderr.strip()}")
+    bed.call("a", "ip", "xfrm", "state", "flush")
+
+
+def state(source, target):
+    spi = {"a": "0x100", "b": "0x200"}[source]
+    return (f"src {UNDERLAY[source]} dst {UNDERLAY[target]} proto esp spi "
+            f"{spi} mode transport {AUTH} {CIPHER}").split()
+
+
+def policy(bed, where, direction):
+    source, target = ((where, OTHER[where]) if direction == "out"
+                      else (OTHER[where], where))
+    bed.exec(where, "ip", "xfrm", "policy", "add", "src",
+             f"{UNDERLAY[source]}/32", "dst", f"{UNDERLAY[target]}/32",
+             "proto", "47", "dir", direction, "tmpl", "proto", "esp", "mode",
+             "transport")
+
+
+def inject(bed, *payloads):
+    with bed.wire("b") as wire:
+        for payload in payloads:
+            wire.send(MAC["a"] + MAC["b"] + b"\x08\0" + packet(payload))
+
+
+def test_policy_violated(bed):
+    """Frames and keepalives in the clear are dropped by name."""
+    need_ipsec(bed)
+    bed.tunnel("a")
+    policy(bed, "a", "in")
+    inject(bed, *[ARP_IN_TUNNEL_100] * 4, KEEPALIVE_OF_TUNNEL_100)
+    until(lambda: bed.counters("a")["rx_drop_ipsec_policy"] == 5,
+          "rx_drop_ipsec_policy does not become 5")
+    check_equal("rx_packets, rx_keepalives",
+                (bed.statistics("a")["rx_packets"],
+                 bed.counters("a")["rx_keepalives"]), (0, 0))
+    bed.exec("a", "ip", "xfrm", "policy", "flush")
+    inject(bed, ARP_IN_TUNNEL_100)
+    until(lambda: bed.statistics("a")["rx_packets"] == 1,
+          "without the policy nothing gets in")
+
+
+def test_block_policy(bed):
+    need_ipsec(bed)
+    bed.tunnel("a")
+    bed.exec("a", "ip", "xfrm", "policy", "add", "src", UNDERLAY["b"], "dst",
+             UNDERLAY["a"], "dir", "in", "action", "block")
+    inject(bed, ARP_IN_TUNNEL_100)
+    until(lambda: bed.counters("a")["rx_drop_ipsec_policy"] == 1,
+          "rx_drop_ipsec_policy does not become 1")
+
+
+def test_encrypted(bed):
+    """With keys on both sides the tunnel works, nothing of it is in the clear,
+    and the clear is still refused."""
+    need_ipsec(bed)
+    bed.pair()
+    bed.ping_both_ways()
+    for where in ("a", "b"):
+        for source, target in (("a", "b"), ("b", "a")):
+            bed.exec(where, "ip", "xfrm", "state", "add",
+                     *state(source, target))
+        policy(bed, where, "in")
+        policy(bed, where, "out")
+    with bed.wire("b") as wire:
+        bed.ping_both_ways()
+        bed.tcp_both_ways(200_000)
+        protocols = {frame[23] for frame in wire.frames(seconds=0.3)
+                     if frame[12:14] == b"\x08\0"}
+    check_equal("protocols on the wire", protocols, {50})
+    inject(bed, ARP_IN_TUNNEL_100)
+    until(lambda: bed.counters("a")["rx_drop_ipsec_policy"] == 1,
+          "rx_drop_ipsec_policy does not become 1")
+
+
+def test_encrypted_full_size(bed):
+    """Frames of 1500: outer fragments of encrypted packets."""
+    need_ipsec(bed)
+    bed.pair(mtu=1500)
+    for where in ("a", "b"):
+        for source, target in (("a", "b"), ("b", "a")):
+            bed.exec(where, "ip", "xfrm", "state", "add",
+                     *state(source, target))
+        policy(bed, where, "in")
+        policy(bed, where, "out")
+    bed.ping_both_ways("-s", "1472")
+    bed.tcp_both_ways(200_000)
+    check(bed.counters("a")["rx_drop_ipsec_policy"] == 0,
+          "packets were refused")

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EoIPv6: protocol 97, a header of two bytes without a length, ids to 4095.
+
+    a: u fd01::1 == b: u fd01::2
+
+The frames are the same, so here is what differs from EoIP over IPv4."""
+
+import struct
+
+import eoip
+import modules
+import rtnl
+from bed import INNER, MAC, UNDERLAY
+from packets import ARP_REQUEST
+from packets import eoip as eoip_packet
+from packets import ipv4
+from peer import Injector, eoipv6, ipv6, outer, packet
+from sandbox import Skip, check, check_equal, until
+
+ADDRESS = {"a": "fd01::1", "b": "fd01::2"}
+BROADCAST = b"\xff" * 6
+HERE = bytes.fromhex("020000000011")
+NOT_ECT, ECT_1, ECT_0, CE = range(4)
+
+
+def underlay(bed, mtu=1500):
+    """IPv6 on the veth alone, with static neighbours."""
+    for here, there in (("a", "b"), ("b", "a")):
+        try:
+            bed.sysctl(here, "ipv6/conf/u/disable_ipv6", 0)
+        except FileNotFoundError:
+            raise Skip("this kernel has no IPv6") from None
+        bed.sysctl(here, "ipv6/conf/u/accept_ra", 0)
+        bed.ip(here, f"link set u mtu {mtu}",
+               f"addr add {ADDRESS[here]}/64 dev u nodad",
+               f"neigh replace {ADDRESS[there]} lladdr {MAC[there].hex(':')} "
+               "dev u nud permanent")
+
+
+def tunnel(bed, where="a", name="e1", **options):
+    bed.tunnel(where, name, **{
+        "remote": ADDRESS["b" if where == "a" else "a"], **options})
+
+
+def pair(bed, **options):
+    for where in ("a", "b"):
+        tunnel(bed, where, address=INNER[where], **options)
+
+
+def injector_of(bed, name="e1"):
+    return Injector(bed, name, kind=0x86dd,
+                    wrap=lambda frame: ipv6(eoipv6(frame)))
+
+
+def inner_ipv4(size=100, **fields):
+    return BROADCAST + HERE + b"\x08\0" + ipv4(
+        bytes(size), **{"src": INNER["a"], "dst": INNER["b"], "proto": 253,
+                        **fields})
+
+
+def sent(bed, frame):
+    return outer(bed, frame, protocol=eoip.IPV6_PROTOCOL)
+
+
+def test_options(bed):
+    underlay(bed)
+    for tunnel_id in (0, 1, 256, eoip.IPV6_ID_MAX):
+        for local in ("fd01::1", "fe80::1"):
+            options = {"id": tunnel_id, "remote": "fd01::2", "local": local}
+            bed.rtnl("a").add("e1", options=options)
+            shown = bed.options("a")
+            check_equal("options", {name: shown[name] for name in options},
+                        options)
+            bed.rtnl("a").delete("e1")
+    check_equal("links", bed.rtnl("a").links(), [])
+
+
+def test_options_refused(bed):
+    underlay(bed)
+    good = {"id": 100, "remote": "fd01::2"}
+    bad = [{**good, "id": eoip.IPV6_ID_MAX + 1}, {**good, "id": 65535},
+           {**good, "remote": "::"}, {**good, "remote": "ff02::1"},
+           {**good, "local": "ff02::1"}, {**good, "local": "192.0.2.1"},
+           {"id": 100, "remote": "192.0.2.2", "local": "fd01::1"}]
+    for options in bad:
+        try:
+            bed.rtnl("a").add("e1", options=options)
+        except rtnl.NetlinkError as error:
+            check(error.message.startswith("eoip: "),
+                  f"{options}: {error.message!r}")
+        else:
+            check(False, f"{options} was not refused")
+    check_equal("links", bed.rtnl("a").links(), [])
+    bed.rtnl("a").add("e1", options={"id": 5000, "remote": "192.0.2.2"})
+    before = bed.options("a")
+    try:
+        bed.rtnl("a").change("e1", {"remote": "fd01::2"})
+    except rtnl.NetlinkError as error:
+        check("4095" in error.message, error.message)
+    else:
+        check(False, "id 5000 went over to IPv6")
+    check_equal("options", bed.options("a"), before)
+
+
+def test_default_mtu(bed):
+    underlay(bed)
+    tunnel(bed)
+    check_equal("MTU over 1500", bed.link("a").mtu, 1500 - eoip.IPV6_OVERHEAD)
+
+
+def test_sent_bytes(bed):
+    """The id's upper bits stand before the 3, its lower ones behind."""
+    underlay(bed)
+    for tunnel_id, text in {0: "0300", 100: "0364", 1234: "43d2",
+                            4095: "f3ff"}.items():
+        tunnel(bed, id=tunnel_id)
+        data = sent(bed, ARP_REQUEST)
+        check_equal(f"packet of id {tunnel_id}", data[40:].hex(),
+                    text + ARP_REQUEST.hex())
+        check_equal("version, class, flow label", data[:4].hex(), "60000000")
+        check_equal("payload length", data[4:6].hex(), "002c")
+        check_equal("next header, hop limit", data[6:8].hex(), "6140")
+        bed.rtnl("a").delete("e1")
+
+
+def test_traffic(bed):
+    """Ping and TCP both ways, in frames of several sizes; IPv6 needs outer
+    fragments for the larger ones."""
+    underlay(bed)
+    pair(bed)
+    bed.ping_both_ways()
+    bed.tcp_both_ways(500_000)
+    for mtu in (1500, 9000):
+        for where in ("a", "b"):
+            bed.rtnl(where).set_mtu("e1", mtu)
+        bed.ping_both_ways("-s", str(mtu - 28))
+        bed.tcp_both_ways(300_000)
+    for where in ("a", "b"):
+        check_equal(f"drops in {where}", {
+            name: value for name, value in bed.counters(where).items()
+            if value and "_drop_" in name}, {})
+
+
+def test_without_offloads(bed):
+    underlay(bed)
+    pair(bed)
+    for where in ("a", "b"):
+        bed.offloads(where, "u", tso=False, gso=False, gro=False, tx=False)
+    bed.tcp_both_ways(500_000)
+
+
+def test_received(bed):
+    """Lengths are IPv6's own: a frame of 14 bytes and more is delivered."""
+    underlay(bed)
+    tunnel(bed)
+    with injector_of(bed) as injector:
+        whole = eoipv6((ARP_REQUEST + bytes(100))[:60])
+        for size in range(2, 63):
+            frame = whole[2:size]
+            injector.expect(
+                f"{len(frame)} bytes", [ipv6(whole[:size])],
+                [frame] if len(frame) >= 14 else [],
+                **({"rx_keepalives": 1} if not frame else {
+                    "rx_drop_frame_too_short": 1} if len(frame) < 14 else {}))
+        injector.expect("padding", [ipv6(eoipv6(ARP_REQUEST)) + bytes(20)],
+                        [ARP_REQUEST])
+        injector.expect("below the header", [ipv6(whole[:size])
+                                             for size in (0, 1)])
+        injector.expect("IPv6 cut short", [
+            ipv6(whole)[:size] for size in range(100)])
+
+
+def test_not_ours(bed):
+    """Other ids, peers, headers and destinations."""
+    underlay(bed)
+    tunnel(bed)
+    with injector_of(bed) as injector:
+        injector.expect("ids", [ipv6(eoipv6(ARP_REQUEST, number))
+                                for number in (0, 99, 101, 356, 4095)])
+        injector.expect("peers", [ipv6(eoipv6(ARP_REQUEST), src=source)
+                                  for source in ("fd01::3", "fe80::2")])
+        injector.expect("EtherIP and other nibbles", [
+            ipv6(bytes([low, 100]) + ARP_REQUEST)
+            for low in (0x30, 0x00, 0x02, 0x04, 0x0b)])
+        injector.expect("multicast", [ipv6(eoipv6(ARP_REQUEST),
+                                           dst="ff02::1")])
+        injector.expect("IPv4's EoIP", [ipv6(eoip_packet(ARP_REQUEST))])
+        injector.expect("GRE over IPv6", [ipv6(eoip_packet(ARP_REQUEST),
+                                               proto=47)])
+
+
+def test_beside_ipv4(bed):
+    """The same id over both, to the same neighbour."""
+    underlay(bed)
+    tunnel(bed)
+    bed.tunnel("a", "e4", remote=UNDERLAY["b"])
+    with injector_of(bed) as six, Injector(bed, "e4") as four:
+        six.expect("EoIPv6", [ipv6(eoipv6(ARP_REQUEST))], [ARP_REQUEST])
+        four.expect("EoIP", [packet(eoip_packet(ARP_REQUEST))],
+                    [ARP_REQUEST])
+    check_equal("frames of each", [bed.statistics("a", name)["rx_packets"]
+                                   for name in ("e1", "e4")], [3, 3])
+
+
+def test_ecn_received(bed):
+    arrives = {
+        NOT_ECT: {NOT_ECT: NOT_ECT, ECT_1: NOT_ECT, ECT_0: NOT_ECT, CE: None},
+        ECT_0: {NOT_ECT: ECT_0, ECT_1: ECT_1, ECT_0: ECT_0, CE: CE},
+        ECT_1: {NOT_ECT: ECT_1, ECT_1: ECT_1, ECT_0: ECT_1, CE: CE},
+        CE: {NOT_ECT: CE, ECT_1: CE, ECT_0: CE, CE: CE},
+    }
+    underlay(bed)
+    tunnel(bed)
+    with injector_of(bed) as injector:
+        for inner, row in arrives.items():
+            for mark, seen in row.items():
+                data = [ipv6(eoipv6(inner_ipv4(tos=inner)),
+                             traffic_class=mark)]
+                if seen is None:
+                    injector.expect("CE", data, rx_drop_ecn=1)
+                else:
+                    injector.expect(f"outer {mark:02b}, inner {inner:02b}",
+                                    data, [inner_ipv4(tos=seen)])
+
+
+def test_outer_header(bed):
+    """Hop limit and traffic class, fixed and inherited."""
+    underlay(bed)
+    tunnel(bed, ttl=9, tos=0x20)
+    frame = inner_ipv4(ttl=5, tos=0x48 | ECT_0)
+
+    def seen():
+        data = sent(bed, frame)
+        return int.from_bytes(data[:2], "big") >> 4 & 0xff, data[7]
+
+    check_equal("class, hop limit", seen(), (0x20 | ECT_0, 9))
+    bed.rtnl("a").change("e1", {"ttl": 0, "tos": 1})
+    check_equal("inherited class, hop limit", seen(), (0x48 | ECT_0, 5))
+
+
+def test_df(bed):
+    """df=set forbids fragments here as well; they are made without."""
+    underlay(bed)
+    tunnel(bed, df=eoip.DF_SET, mtu=1500)
+    with bed.wire("a", "e1") as sender, bed.wire("b") as wire:
+        sender.send(inner_ipv4(1480))
+        until(lambda: bed.counters("a")["tx_drop_exceeds_mtu"] == 1,
+              "tx_drop_exceeds_mtu does not become 1")
+        bed.rtnl("a").change("e1", {"df": eoip.DF_NO})
+        sender.send(inner_ipv4(1480))
+        wire.wait_for(lambda data: data[12:14] == b"\x86\xdd"
+                      and data[20] == 44, "no fragment arrives")
+
+
+def test_pmtu(bed):
+    """ICMPv6's "too big" about a packet of ours is believed, about another's
+    not."""
+    underlay(bed)
+    tunnel(bed)
+
+    def icmp(quoted, mtu):
+        body = struct.pack("!BBHI", 2, 0, 0, mtu) + quoted
+        whole = ipv6(b"", proto=58)
+        pseudo = whole[8:40] + struct.pack("!II", len(body), 58)
+        total = sum(struct.unpack(f"!{len(pseudo + body) // 2}H",
+                                  pseudo + body))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        return ipv6(body[:2] + struct.pack("!H", ~total & 0xffff) + body[4:],
+                    proto=58)
+
+    def route_mtu():
+        shown = bed.exec("a", "ip", "-6", "route", "get", ADDRESS["b"])
+        return int(shown.split(" mtu ")[1].split()[0]) \
+            if " mtu " in shown else None
+
+    def ours(tunnel_id):
+        return ipv6(eoipv6(inner_ipv4(1400), tunnel_id), src=ADDRESS["a"],
+                    dst=ADDRESS["b"])[:200]
+
+    with injector_of(bed) as injector:
+        injector.expect("another id", [icmp(ours(7), 1300)])
+        check_equal("the route's MTU", route_mtu(), None)
+        injector.expect("our id", [icmp(ours(100), 1300)])
+        check_equal("the route's MTU", route_mtu(), 1300)
+
+
+def test_keepalive(bed):
+    """The bare two bytes; silence takes the carrier, and one brings it
+    back."""
+    underlay(bed)
+    tunnel(bed, interval=1, retries=1)
+    with bed.wire("b") as wire:
+        seen = wire.wait_for(lambda data: data[12:14] == b"\x86\xdd"
+                             and data[20] == eoip.IPV6_PROTOCOL,
+                             "no keepalive arrives")
+        check_equal("packet", seen[54:].hex(), "0364")
+        until(lambda: not bed.link("a").carrier, "the carrier stays", 15)
+        wire.send(MAC["a"] + MAC["b"] + b"\x86\xdd" + ipv6(eoipv6(b"")))
+        until(lambda: bed.link("a").carrier, "the carrier stays away")
+    check_equal("rx_keepalives", bed.counters("a")["rx_keepalives"], 1)
+
+
+def test_external(bed):
+    """Routes with `encap ip6`, and what they cannot ask for."""
+    underlay(bed)
+    bed.tunnel("a", "ext", external=True)
+    tunnel(bed, "b", address=INNER["b"])
+    mac = {where: bed.link(where, name).address.hex(":")
+           for where, name in (("a", "ext"), ("b", "e1"))}
+    bed.ip("a", f"addr add {INNER['a']}/32 dev ext",
+           f"neigh add {INNER['b']} lladdr {mac['b']} dev ext nud permanent")
+    bed.ip("b", f"neigh replace {INNER['a']} lladdr {mac['a']} dev e1")
+
+    def route(tunnel_id):
+        done = bed.call("a", "ip", "route", "replace", INNER["b"], "encap",
+                        "ip6", "id", str(tunnel_id), "dst", ADDRESS["b"],
+                        "hoplimit", "64", "dev", "ext")
+        if done.returncode != 0:
+            raise Skip(f"no encap ip6 here: {done.stderr.strip()}")
+
+    route(100)
+    bed.ping_both_ways()
+    bed.tcp_both_ways(300_000)
+    route(4096)
+    bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+    check_equal("tx_drop_key_out_of_range",
+                bed.counters("a", "ext")["tx_drop_key_out_of_range"], 1)
+
+
+def test_ipsec(bed):
+    """A policy is obeyed: in the clear nothing gets in."""
+    modules.need("xfrm_user")
+    underlay(bed)
+    tunnel(bed)
+    bed.exec("a", "ip", "xfrm", "policy", "add", "src", "fd01::2", "dst",
+             "fd01::1", "dir", "in", "action", "block")
+    with bed.wire("b") as wire:
+        for payload in (eoipv6(ARP_REQUEST), eoipv6(b"")):
+            wire.send(MAC["a"] + MAC["b"] + b"\x86\xdd" + ipv6(payload))
+    until(lambda: bed.counters("a")["rx_drop_ipsec_policy"] == 2,
+          "rx_drop_ipsec_policy does not become 2")
+    bed.exec("a", "ip", "xfrm", "policy", "flush")
+    with injector_of(bed) as injector:
+        injector.expect("without the policy", [ipv6(eoipv6(ARP_REQUEST))],
+                        [ARP_REQUEST])

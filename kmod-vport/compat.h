@@ -69,14 +69,6 @@ static inline void eoip_compat_set_lltx(struct net_device *dev)
 #endif
 }
 
-#ifdef EOIP_HAVE_XMIT_IPCB_FLAGS
-#define eoip_compat_iptunnel_xmit(sk, rt, skb, src, dst, proto, tos, ttl,     \
-				  df, xnet)                                   \
-	iptunnel_xmit(sk, rt, skb, src, dst, proto, tos, ttl, df, xnet, 0)
-#else
-#define eoip_compat_iptunnel_xmit iptunnel_xmit
-#endif
-
 /* For .newlink; the request is one struct since 6.15. */
 #ifdef EOIP_HAVE_NEWLINK_PARAMS
 static inline int eoip_compat_newlink(struct net_device *dev,

@@ -202,8 +202,8 @@ unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 struct dst_entry *eoip_ipv4_route(const struct eoip_device *device,
 				  struct eoip_path *path, u32 hash,
 				  struct dst_cache *cache);
-void eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			u16 frame_len, bool xnet);
+int eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
+		       u16 frame_len, bool xnet);
 
 /* ipv6.c */
 #if IS_ENABLED(CONFIG_IPV6)
@@ -212,8 +212,8 @@ void eoip_ipv6_exit(void);
 struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 				  struct eoip_path *path, u32 hash,
 				  struct dst_cache *cache);
-void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			bool xnet);
+int eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
+		       bool xnet);
 int eoip_ipv6_hop_limit(const struct eoip_path *path);
 #else
 static inline int eoip_ipv6_init(void)
@@ -232,10 +232,11 @@ eoip_ipv6_route(const struct eoip_device *device, struct eoip_path *path,
 	return ERR_PTR(-EAFNOSUPPORT);
 }
 
-static inline void eoip_ipv6_transmit(struct sk_buff *skb,
-				      const struct eoip_path *path, bool xnet)
+static inline int eoip_ipv6_transmit(struct sk_buff *skb,
+				     const struct eoip_path *path, bool xnet)
 {
 	kfree_skb(skb);
+	return -EAFNOSUPPORT;
 }
 
 static inline int eoip_ipv6_hop_limit(const struct eoip_path *path)

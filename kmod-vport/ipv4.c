@@ -163,9 +163,38 @@ struct dst_entry *eoip_ipv4_route(const struct eoip_device *device,
 	return &rt->dst;
 }
 
-/* Takes @skb, whose data is the frame's, and a reference of the route. */
-void eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			u16 frame_len, bool xnet)
+/*
+ * Puts the outer header before @skb and sends it.  Not by iptunnel_xmit(),
+ * which counts the frame without its Ethernet header.
+ */
+static int eoip_ipv4_output(struct sk_buff *skb, const struct eoip_path *path)
+{
+	struct net *net = dev_net(path->dst->dev);
+	struct iphdr *iph = skb_push(skb, sizeof(*iph));
+
+	skb_reset_network_header(skb);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = path->tos;
+	iph->ttl = path->ttl;
+	iph->protocol = EOIP_IPPROTO;
+	iph->saddr = path->local.s6_addr32[3];
+	iph->daddr = path->remote.s6_addr32[3];
+	iph->frag_off = 0;
+	if (path->df && !ip_mtu_locked(path->dst))
+		iph->frag_off = htons(IP_DF);
+	/* Every packet may be fragmented on its way, so each has an id. */
+	__ip_select_ident(net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+	return ip_local_out(net, NULL, skb);
+}
+
+/*
+ * Takes @skb, whose data is the frame's, and a reference of the route.
+ * Returns as ip_local_out() does.
+ */
+int eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
+		       u16 frame_len, bool xnet)
 {
 	struct eoip_hdr *hdr = skb_push(skb, EOIP_HLEN);
 
@@ -174,10 +203,8 @@ void eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
 	hdr->tunnel_id = cpu_to_le16(path->id);
 	skb_reset_transport_header(skb);
 
-	dst_hold(path->dst);
-	eoip_compat_iptunnel_xmit(NULL, dst_rtable(path->dst), skb,
-				  path->local.s6_addr32[3],
-				  path->remote.s6_addr32[3], EOIP_IPPROTO,
-				  path->tos, path->ttl,
-				  path->df ? htons(IP_DF) : 0, xnet);
+	skb_scrub_packet(skb, xnet);
+	skb_clear_hash_if_not_l4(skb);
+	skb_dst_set(skb, dst_clone(path->dst));
+	return eoip_ipv4_output(skb, path);
 }

@@ -118,8 +118,8 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 }
 
 /* As eoip_ipv4_transmit(). */
-void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
-			bool xnet)
+int eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
+		       bool xnet)
 {
 	struct ipv6hdr *ip6h;
 	__be16 *header;
@@ -146,7 +146,8 @@ void eoip_ipv6_transmit(struct sk_buff *skb, const struct eoip_path *path,
 	ip6h->hop_limit = path->ttl;
 	ip6h->saddr = path->local;
 	ip6h->daddr = path->remote;
-	ip6tunnel_xmit(NULL, skb, NULL);
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	return ip6_local_out(dev_net(path->dst->dev), NULL, skb);
 }
 
 int eoip_ipv6_hop_limit(const struct eoip_path *path)

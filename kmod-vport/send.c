@@ -217,6 +217,8 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 {
 	bool xnet = !net_eq(device->net, dev_net(device->dev));
 	u16 frame_len = eoip_segment_frame_len(skb);
+	unsigned int len = skb->len;
+	int err;
 
 	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
 	if (iptunnel_handle_offloads(skb, SKB_GSO_GRE)) {
@@ -224,15 +226,12 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 		kfree_skb(skb);
 		return;
 	}
-	/* Counted here: the IP stack's tunnels would leave the Ethernet header
-	 * out of the bytes, and call a frame that has nothing else dropped.
-	 */
-	dev_sw_netstats_tx_add(device->dev, 1, skb->len);
-	skb->dev = NULL;
-	if (path->ipv6)
-		eoip_ipv6_transmit(skb, path, xnet);
+	err = path->ipv6 ? eoip_ipv6_transmit(skb, path, xnet) :
+			   eoip_ipv4_transmit(skb, path, frame_len, xnet);
+	if (net_xmit_eval(err))
+		dev_core_stats_tx_dropped_inc(device->dev);
 	else
-		eoip_ipv4_transmit(skb, path, frame_len, xnet);
+		dev_sw_netstats_tx_add(device->dev, 1, len);
 }
 
 /* Cuts the frame as its path needs it.  Returns the reason to drop it. */

@@ -115,17 +115,6 @@ def test_no_tunnel_info(bed):
     check_equal("counters", counted(bed), {"tx_drop_no_tunnel_info": 5})
 
 
-def test_ipv6_underlay(bed):
-    """A route that asks for an IPv6 peer."""
-    external(bed)
-    done = bed.call("a", "ip", "route", "replace", INNER["b"], "encap", "ip6",
-                    "id", "100", "dst", "fd00::2", "dev", "ext")
-    if done.returncode != 0:
-        raise Skip(f"no encap ip6 in this kernel: {done.stderr.strip()}")
-    bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
-    check_equal("counters", counted(bed), {"tx_drop_ipv6_underlay": 1})
-
-
 def test_no_route(bed):
     external(bed)
     route(bed, "id 100 dst 203.0.113.9 ttl 64 key")

@@ -6,6 +6,7 @@ import socket
 import struct
 
 import eoip
+import modules
 from bed import INNER, MAC, UNDERLAY
 from packets import ARP_REQUEST, checksum, ipv4
 from packets import eoip as eoip_packet
@@ -158,6 +159,85 @@ def test_fragmented(bed):
                     len(fragments(wire)), 2)
     check_equal("tx_drop_exceeds_mtu",
                 bed.counters("a")["tx_drop_exceeds_mtu"], 2)
+
+
+def test_too_long(bed):
+    """A tag on a frame of the largest size makes it one that no IPv4 packet
+    carries."""
+    bed.tunnel("a", mtu=eoip.MTU_MAX)
+    with bed.wire("a", "e1") as sender, bed.wire("b") as wire:
+        sender.send(tagged(ARP_REQUEST + bytes(eoip.MTU_MAX))[
+            :14 + eoip.MTU_MAX + 4])
+        until(lambda: bed.counters("a")["tx_drop_frame_too_long"] == 1,
+              "tx_drop_frame_too_long does not become 1")
+        sender.send((ARP_REQUEST + bytes(eoip.MTU_MAX))[:14 + eoip.MTU_MAX])
+        # Whole pieces of 1480 bytes, and the rest of 65515.
+        check_equal("pieces of the largest frame", len(fragments(wire)),
+                    -(-(14 + eoip.MTU_MAX + 8) // 1480))
+
+
+def test_malformed(bed):
+    """A frame that says that it is IP, and ends before its header does."""
+    bed.tunnel("a")
+    with bed.wire("a", "e1") as sender:
+        for size in (0, 1, 19):
+            sender.send(BROADCAST + HERE + b"\x08\0" + inner_ipv4()[
+                14:14 + size])
+        sender.send(BROADCAST + HERE + b"\x86\xdd" + inner_ipv6()[14:53])
+    until(lambda: bed.counters("a")["tx_drop_malformed"] == 4,
+          "tx_drop_malformed does not become 4")
+
+
+def too_big_answer(bed, where):
+    """The MTU that a sender with DF at `where` is told."""
+    with bed.wire(where) as wire:
+        bed.call(where, "ping", "-c", "1", "-W", "0.1", "-M", "do", "-s",
+                 "1472", INNER["b"])
+        answer = wire.wait_for(lambda data: data[12:14] == b"\x08\0"
+                               and data[23] == 1 and data[34:36] == b"\3\4",
+                               "nobody says that the packet is too big")
+    return struct.unpack("!H", answer[40:42])[0]
+
+
+def test_sender_told_by_router(bed):
+    """h's packets are routed into the tunnel, which may not fragment."""
+    bed.tunnel("a", mtu=1500, df=eoip.DF_SET, address=INNER["a"])
+    bed.tunnel("b", mtu=1500, df=eoip.DF_SET, address=INNER["b"])
+    bed.add_namespace("h")
+    bed.ip("a", f"link add u2 type veth peer name u netns {bed.netns('h')}",
+           "link set u2 up", "addr add 10.5.0.1/24 dev u2")
+    bed.sysctl("a", "ipv4/ip_forward", 1)
+    bed.ip("h", "link set u up", "addr add 10.5.0.2/24 dev u",
+           "route add default via 10.5.0.1")
+    bed.ip("b", f"route add 10.5.0.0/24 via {INNER['a']}")
+    bed.ping("h", INNER["b"])
+    check_equal("MTU", too_big_answer(bed, "h"), 1458)
+    bed.ping("h", INNER["b"], "-s", "1430", "-M", "do")
+
+
+def test_sender_told_by_bridge(bed):
+    """h's frames are bridged into the tunnel, which may not fragment."""
+    modules.need("bridge")
+    bed.tunnel("a", mtu=1500, df=eoip.DF_SET)
+    bed.tunnel("b", mtu=1500, df=eoip.DF_SET, address=INNER["b"])
+    bed.add_namespace("h")
+    bed.ip("a", "link add br0 type bridge", "link set br0 up",
+           "link set e1 master br0",
+           f"link add u2 type veth peer name u netns {bed.netns('h')}",
+           "link set u2 master br0 up")
+    bed.ip("h", "link set u up", "addr add 10.0.0.3/24 dev u")
+    bed.ping("h", INNER["b"])
+    check_equal("MTU", too_big_answer(bed, "h"), 1458)
+    bed.ping("h", INNER["b"], "-s", "1430", "-M", "do")
+
+
+def test_tcp_without_fragments(bed):
+    """TCP finds out what a tunnel takes that may not fragment."""
+    for where in ("a", "b"):
+        bed.tunnel(where, mtu=1500, df=eoip.DF_SET, address=INNER[where])
+    bed.tcp_both_ways(300_000)
+    check(bed.counters("a")["tx_drop_exceeds_mtu"] > 0,
+          "nothing was too big, so that nothing was found out")
 
 
 def route_mtu(bed):

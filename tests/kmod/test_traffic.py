@@ -150,6 +150,8 @@ def check_outer(data):
     length = struct.unpack(">H", data[38:40])[0]
     check_equal("EoIP length", length, total - 28)
     inner = data[42:42 + length]
+    if inner[12:14] == b"\x81\0":
+        inner = inner[:12] + inner[16:]
     if inner[12:14] != b"\x08\0" or inner[23] != TCP:
         return 0
     datagram = inner[14:14 + struct.unpack("!H", inner[16:18])[0]]
@@ -159,12 +161,12 @@ def check_outer(data):
     return len(datagram) - 20 - (datagram[32] >> 4) * 4
 
 
-def segments_seen(bed, where):
+def segments_seen(bed, where, address=None):
     """Sends TCP from `where`, looks at what arrives at the other side's
     underlay."""
     with bed.wire(OTHER[where]) as wire:
         wire.sock.setsockopt(1, 33, 1 << 26)  # SO_RCVBUFFORCE
-        bed.tcp(where, 300_000)
+        bed.tcp(where, 300_000, address)
         sizes = [check_outer(frame) for frame in wire.frames(seconds=0.5)
                  if frame[12:14] == b"\x08\0" and frame[23] == 47]
     return [size for size in sizes if size]
@@ -191,6 +193,19 @@ def test_segments_on_the_wire(bed):
               f"{max(sizes or [0])}, not {mtu - 52}")
         seen += len(sizes)
     return f"{seen} segments"
+
+
+def test_tagged_segments_on_the_wire(bed):
+    """The same behind a VLAN tag."""
+    modules.need("8021q")
+    without_offloads(bed)
+    bed.pair(mtu=1400)
+    for where, last in (("a", 1), ("b", 2)):
+        bed.ip(where, "link add link e1 name e1.5 mtu 1396 type vlan id 5",
+               "link set e1.5 up", f"addr add 10.0.5.{last}/24 dev e1.5")
+    sizes = segments_seen(bed, "a", "10.0.5.2")
+    check(len(sizes) > 50 and max(sizes) == 1396 - 52,
+          f"{len(sizes)} segments, the largest {max(sizes or [0])}")
 
 
 def test_without_offload(bed):

@@ -138,8 +138,12 @@ static int eoip_path_find(struct eoip_path *path, struct sk_buff *skb,
 	return EOIP_NO_DROP;
 }
 
-/* Turns the address of a frame that came back as an ICMP error around. */
-static void eoip_send_back(struct sk_buff *skb, struct net_device *dev)
+/*
+ * A frame that was turned into an ICMP error for its sender comes back, as if
+ * the remote end had sent it.  The flow may have left the own address open.
+ */
+static void eoip_send_back(struct sk_buff *skb, struct net_device *dev,
+			   const struct eoip_path *path)
 {
 	struct ip_tunnel_info *info = skb_tunnel_info(skb);
 
@@ -149,10 +153,13 @@ static void eoip_send_back(struct sk_buff *skb, struct net_device *dev)
 			kfree_skb(skb);
 			return;
 		}
-		if (ip_tunnel_info_af(info) == AF_INET6)
-			swap(info->key.u.ipv6.src, info->key.u.ipv6.dst);
-		else
-			swap(info->key.u.ipv4.src, info->key.u.ipv4.dst);
+		if (path->ipv6) {
+			info->key.u.ipv6.src = path->remote;
+			info->key.u.ipv6.dst = path->local;
+		} else {
+			info->key.u.ipv4.src = path->remote.s6_addr32[3];
+			info->key.u.ipv4.dst = path->local.s6_addr32[3];
+		}
 		info->mode &= ~IP_TUNNEL_INFO_TX;
 	}
 	skb->protocol = eth_type_trans(skb, dev);
@@ -196,7 +203,7 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 	reply = skb_tunnel_check_pmtu(skb, path->dst, overhead, bridged);
 	eoip_device_count_drop(device, EOIP_KMOD_DROP_EXCEEDS_MTU);
 	if (reply > 0) {
-		eoip_send_back(skb, dev);
+		eoip_send_back(skb, dev, path);
 		return true;
 	}
 	if (!bridged)

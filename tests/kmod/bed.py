@@ -29,6 +29,35 @@ ETHTOOL_GDRVINFO, ETHTOOL_GSTRINGS, ETHTOOL_GSTATS = 0x03, 0x1b, 0x1d
 ETH_SS_STATS = 1
 
 
+MS_BIND, MNT_DETACH = 4096, 2
+
+
+def system_call(name, *arguments):
+    if getattr(netns_socket.libc, name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{name}: "
+                      + os.strerror(ctypes.get_errno()))
+
+
+def make_netns(name):
+    """As `ip netns add` does; programs are what costs most here."""
+    path = f"/run/netns/{name}"
+    os.makedirs("/run/netns", exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0))
+    with open("/proc/thread-self/ns/net") as home:
+        system_call("unshare", netns_socket.CLONE_NEWNET)
+        try:
+            system_call("mount", b"/proc/thread-self/ns/net", path.encode(),
+                        None, MS_BIND, None)
+        finally:
+            netns_socket.enter(home.fileno())
+
+
+def remove_netns(name):
+    path = f"/run/netns/{name}"
+    netns_socket.libc.umount2(path.encode(), MNT_DETACH)
+    os.unlink(path)
+
+
 def mac_text(mac):
     return mac.hex(":")
 
@@ -57,8 +86,7 @@ class Bed:
         return self.prefix + where
 
     def add_namespace(self, where):
-        done = run("ip", "netns", "add", self.netns(where))
-        check(done.returncode == 0, f"ip netns add: {done.stderr.strip()}")
+        make_netns(self.netns(where))
         self.namespaces.append(where)
         self.sockets[where] = rtnl.Rtnl(self.netns(where))
         for which in ("all", "default"):
@@ -70,7 +98,7 @@ class Bed:
         """The name goes at once; the namespace when nothing holds it."""
         self.sockets.pop(where).close()
         self.namespaces.remove(where)
-        run("ip", "netns", "del", self.netns(where))
+        remove_netns(self.netns(where))
 
     def sysctl(self, where, name, value, optional=False):
         path = f"/proc/sys/net/{name}"
@@ -82,14 +110,13 @@ class Bed:
 
     def connect(self, one, two, addresses, macs, device="u", mtu=1500):
         """A veth between two namespaces, with addresses and neighbours."""
-        self.ip(one, f"link add {device} mtu {mtu} address "
-                f"{mac_text(macs[one])} type veth peer name {device} mtu {mtu} "
-                f"address {mac_text(macs[two])} netns {self.netns(two)}")
+        self.rtnl(one).add_veth(device, self.netns(two), macs[one], macs[two],
+                                mtu)
         for here, there in ((one, two), (two, one)):
-            self.ip(here, f"link set {device} up",
-                    f"addr add {addresses[here]}/24 dev {device}",
-                    f"neigh add {addresses[there]} lladdr "
-                    f"{mac_text(macs[there])} dev {device} nud permanent")
+            link = self.rtnl(here)
+            link.up(device)
+            link.add_address(device, addresses[here], 24)
+            link.add_neighbour(device, addresses[there], macs[there])
 
     ## Commands.
 
@@ -131,7 +158,7 @@ class Bed:
         if up:
             self.rtnl(where).up(name)
         if address:
-            self.ip(where, f"addr add {address}/24 dev {name}")
+            self.rtnl(where).add_address(name, address, 24)
 
     def pair(self, name="e1", inner=None, mtu=None, **options):
         """The same tunnel at both sides, each pointing at the other."""

@@ -26,6 +26,7 @@ NLMSGERR_ATTR_MSG = 1
 NLA_TYPE_MASK = 0x3fff
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWADDR, RTM_NEWNEIGH = 20, 28
 IFF_UP, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x40, 0x10000
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
@@ -33,6 +34,9 @@ IFLA_LINKINFO, IFLA_STATS64 = 18, 23
 IFLA_NET_NS_FD, IFLA_CARRIER, IFLA_LINK_NETNSID = 28, 33, 37
 IFLA_MIN_MTU, IFLA_MAX_MTU = 50, 51
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+VETH_INFO_PEER = 1
+IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD = 1, 2, 2
+NDA_DST, NDA_LLADDR, NUD_PERMANENT = 1, 2, 0x80
 
 STATISTICS = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors",
               "tx_errors", "rx_dropped", "tx_dropped"]
@@ -234,6 +238,36 @@ class Rtnl:
                 return None
             raise
         return Link(answer[0])
+
+    def add_veth(self, name, netns, mac, peer_mac, mtu):
+        """With a peer of the same name in another namespace."""
+        def end(address):
+            return (attribute(IFLA_IFNAME, name.encode() + b"\0")
+                    + attribute(IFLA_ADDRESS, address)
+                    + attribute(IFLA_MTU, struct.pack("=I", mtu)))
+
+        with open(f"/run/netns/{netns}") as there:
+            peer = bytes(16) + end(peer_mac) + attribute(
+                IFLA_NET_NS_FD, struct.pack("=I", there.fileno()))
+            self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, bytes(16)
+                         + end(mac) + link_info("veth",
+                                                {VETH_INFO_PEER: peer}))
+
+    ## Addresses and neighbours.
+
+    def add_address(self, name, address, bits):
+        family = family_of(address)
+        data = socket.inet_pton(family, address)
+        self.request(RTM_NEWADDR, NLM_F_CREATE, struct.pack(
+            "=BBBBI", family, bits, IFA_F_NODAD, 0, self.link(name).index)
+            + attribute(IFA_LOCAL, data) + attribute(IFA_ADDRESS, data))
+
+    def add_neighbour(self, name, address, mac):
+        family = family_of(address)
+        self.request(RTM_NEWNEIGH, NLM_F_CREATE, struct.pack(
+            "=BxxxIHBB", family, self.link(name).index, NUD_PERMANENT, 0, 0)
+            + attribute(NDA_DST, socket.inet_pton(family, address))
+            + attribute(NDA_LLADDR, mac))
 
     def links(self, kind="eoip"):
         self.send(RTM_GETLINK, NLM_F_DUMP, bytes(16))

@@ -140,10 +140,10 @@ class Link:
 class Rtnl:
     """A socket to rtnetlink in one namespace."""
 
-    def __init__(self, netns):
+    def __init__(self, netns, protocol=NETLINK_ROUTE):
         with netns_socket.inside(netns):
             self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
-                                      NETLINK_ROUTE)
+                                      protocol)
         self.sock.bind((0, 0))
         self.sock.settimeout(60)
         for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):

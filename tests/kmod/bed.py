@@ -13,6 +13,7 @@ import fcntl
 import os
 import socket
 import struct
+import subprocess
 
 from sandbox import Wire, check, check_equal, run, until
 import netns_socket
@@ -125,14 +126,15 @@ class Bed:
 
     def ip(self, where, *lines):
         """Lines for `ip -batch`."""
-        done = run("sh", "-c", 'printf "%s\\n" "$2" | ip -n "$1" -batch -',
-                   "sh", self.netns(where), "\n".join(lines))
+        done = subprocess.run(
+            ["ip", "-n", self.netns(where), "-batch", "-"], text=True,
+            input="\n".join(lines) + "\n", capture_output=True, timeout=30)
         check(done.returncode == 0, f"in {where}: ip {'; '.join(lines)}: "
               f"{done.stderr.strip()}")
 
     def call(self, where, *command, timeout=30.0):
-        return run("ip", "netns", "exec", self.netns(where), *command,
-                   timeout=timeout)
+        with netns_socket.inside(self.netns(where)):
+            return run(*command, timeout=timeout)
 
     def exec(self, where, *command, timeout=30.0):
         """The command's stdout.  It must exit 0."""

@@ -6,12 +6,16 @@
 None comes out of e1, each moves the counter that names its fault and no
 other, and the tunnel goes on working."""
 
+import contextlib
 import random
+import struct
 
-from bed import MAC
-from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, MAGIC, eoip
+from bed import INNER, MAC
+from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, MAGIC, eoip, ipv4
 from peer import Injector, packet
-from sandbox import check_equal, until
+from sandbox import SOL_PACKET, check, check_equal, until
+
+PACKET_VNET_HDR = 15  # <linux/if_packet.h>
 
 FUZZ_PACKETS = 5000
 BATCH = 40  # Fits into every socket buffer on the way.
@@ -242,6 +246,50 @@ def test_fragment_games(bed):
         injector.expect("the wrong way round", [
             packet(payload[32:], fragment=4, ident=3),
             packet(payload[:32], fragment=0x2000, ident=3)], [ARP_REQUEST])
+
+
+def offload_header(chance, size):
+    """A virtio_net_hdr that claims offloads of chance for a frame of `size`:
+    flags, type, and where headers and checksum are."""
+    inner = 14 + 20 + 8 + 14
+    return struct.pack(
+        "=BBHHHH", chance.choice([0, 1, 1, 2]),
+        chance.choice([0, 1, 1, 3, 4, 5, 0x81]),
+        chance.choice([0, 42, 54, inner + 40, chance.randrange(size + 1)]),
+        chance.choice([1, 8, 100, 1400, chance.randrange(1, 65536)]),
+        chance.choice([34, 42, inner + 20, chance.randrange(size)]),
+        chance.choice([6, 16, 16, 0]))
+
+
+def test_random_offloads(bed):
+    """Packets that claim to stand for many, or to lack a checksum, as a
+    neighbour on a virtual link may send them.  All that is asked: the kernel
+    lives, and the tunnel works."""
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    taken = 0
+    with attack(bed, address=INNER["a"]) as injector, \
+            bed.wire("b") as wire:
+        wire.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        address = bed.link("a").address
+        for number in range(2000):
+            segment = struct.pack("!HHIIBBHHH", 1000, 80, 1, 0, 0x50, 16,
+                                  65535, 0, 0) + bytes(chance.choice(
+                                      [0, 100, 1400, 5000, 20000]))
+            frame = address + ARP_REQUEST[6:12] + b"\x08\0" \
+                + ipv4(segment, INNER["b"], INNER["a"],
+                       proto=chance.choice([6, 6, 17]))
+            data = MAC["a"] + MAC["b"] + b"\x08\0" + packet(eoip(
+                frame, length=chance.choice([None, None, 1454, 100, 0])),
+                proto=chance.choice([47, 47, 47, 6, 17]))
+            with contextlib.suppress(OSError):
+                wire.sock.send(offload_header(chance, len(data)) + data)
+                taken += 1
+            if number % BATCH == 0:
+                injector.delivered([])
+        injector.delivered([])
+    check(taken > 100, f"only {taken} were sent (seed {seed})")
+    return f"seed {seed}, {taken} sent"
 
 
 def random_packet(chance):

@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 import modules
+import netns_socket
 from bed import INNER, MAC
 from packets import (ARP_IN_TUNNEL_100, KEEPALIVE_OF_TUNNEL_100, eoip)
 from peer import packet
@@ -53,10 +54,12 @@ class Flood:
 @contextlib.contextmanager
 def ping_flood(bed):
     """From a to b, until the end of the block."""
-    with subprocess.Popen(
-            ["ip", "netns", "exec", bed.netns("a"), "ping", "-f", "-q", "-s",
-             "1000", INNER["b"]], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ping:
+    with netns_socket.inside(bed.netns("a")):
+        ping = subprocess.Popen(
+            ["ping", "-f", "-q", "-s", "1000", INNER["b"]],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+    with ping:
         try:
             yield
         finally:
@@ -144,10 +147,11 @@ def test_change_under_traffic(bed):
     packet meets the old or the new one."""
     bed.pair()
     bed.ping("a")
-    with subprocess.Popen(
-            ["ip", "netns", "exec", bed.netns("a"), "ping", "-q", "-c", "200",
-             "-i", "0.005", "-W", "2", INNER["b"]], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, text=True) as ping:
+    with netns_socket.inside(bed.netns("a")):
+        ping = subprocess.Popen(
+            ["ping", "-q", "-c", "200", "-i", "0.005", "-W", "2", INNER["b"]],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    with ping:
         changes = 0
         while ping.poll() is None:
             for where in ("a", "b"):

@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("EOIP_BUILD", TOP / "build")).resolve()
@@ -122,6 +123,16 @@ class Kernel:
         self.image = root / "boot" / f"vmlinuz-{release}"
         self.modules = root / "lib/modules" / release
         self.headers = headers
+
+    def build_modules(self):
+        """The folder with our *.ko for this kernel.  May raise
+        subprocess.CalledProcessError."""
+        out = KERNELS / f"modules-{self.release}"
+        subprocess.run(["make", "-s", "-C", TOP / "kmod-vport",
+                        f"KDIR={self.headers}", f"O={out}",
+                        f"SYSROOT={self.root}"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        return out
 
 
 def unpacked(root, fill):

@@ -82,6 +82,7 @@ RATIOS = [("eoip", "gre"), ("eoip", "vxlan"), ("eoip", "geneve"),
           ("eoip many", "eoip 1 port"), ("gre many", "gre 1 port"),
           ("eoip 1 port", "gre 1 port"), ("eoip many", "gre many"),
           ("eoip flow", "gre flow"),
+          ("eoip", "gredf"), ("65536 ids", "1 id"),
           ("1500 in fragments", "1458 whole"), ("1458 whole", "kernel")]
 
 

@@ -115,12 +115,15 @@ static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
 static int eoip_path_find(struct eoip_path *path, struct sk_buff *skb,
 			  struct eoip_device *device)
 {
-	struct eoip_tunnel *tunnel = rcu_dereference(device->tunnel);
 	struct ip_tunnel_info *info = skb_tunnel_info(skb);
 	const struct iphdr *inner = ip_hdr(skb);
+	struct eoip_tunnel *tunnel;
 	struct dst_cache *cache;
 	int drop;
 
+	/* The stack's transmit path holds RCU for softirqs, OVS the plain. */
+	tunnel = rcu_dereference_check(device->tunnel,
+				       rcu_read_lock_bh_held());
 	if (!device->external)
 		drop = eoip_path_by_device(path, skb, tunnel, &cache);
 	else if (info && (info->mode & IP_TUNNEL_INFO_TX))

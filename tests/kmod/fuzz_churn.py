@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes on around the packets: devices and namespaces come, move and go,
+links go down and up, and there is not always memory.
+
+    victim namespace                          peer namespace
+      t0 t100 t1234(br0) t65535 ext             eoip1 (id 100)
+                  \\                              /
+                 veth0 192.0.2.1 ------- 192.0.2.2 veth1
+"""
+
+import collections
+import pathlib
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS.parent / "utilities"))
+import fuzz_netlink  # noqa: E402
+import fuzz_packets  # noqa: E402
+import netns_socket  # noqa: E402
+
+VICTIM_MAC, PEER_MAC = "02:00:00:00:0a:01", "02:00:00:00:0a:02"
+FAILSLAB = pathlib.Path("/sys/kernel/debug/failslab")
+TUNNELS = {"t0": 0, "t100": 100, "t1234": 1234, "t65535": 65535}
+
+
+def ip(*words, check=False):
+    """`ip` with these arguments; True if it succeeded."""
+    return subprocess.run(["ip", *map(str, words)], check=check, timeout=60,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=None if check else subprocess.DEVNULL
+                          ).returncode == 0
+
+
+def batch(netns, lines, check=False):
+    """Several `ip` commands in a namespace, past those that fail."""
+    text = "".join(f"{line}\n" for line in lines)
+    done = subprocess.run(["ip", "-n", netns, "-force", "-batch", "-"],
+                          input=text.encode(), capture_output=True,
+                          check=False, timeout=60)
+    if check and done.returncode:
+        raise RuntimeError(f"ip: {done.stderr.decode()}")
+
+
+def add_eoip(netns, name, **values):
+    """A device of ours, made without `ip`, which need not know the kind."""
+    with netns_socket.inside(netns):
+        return fuzz_netlink.add_device(name, **values)
+
+
+def quiet_failures():
+    """Allocations that fail on purpose need not say so each time."""
+    for name in ("failslab", "fail_page_alloc"):
+        verbose = FAILSLAB.parent / name / "verbose"
+        if verbose.exists():
+            verbose.write_text("0", encoding="ascii")
+
+
+class Bed:
+    """The devices of the drawing, and one more namespace to move them to."""
+
+    def __init__(self, tag):
+        self.victim, self.peer, self.other, self.short = (
+            f"{tag}-{name}" for name in ("victim", "peer", "other", "short"))
+
+    def make(self):
+        for netns in (self.victim, self.peer, self.other):
+            ip("netns", "add", netns, check=True)
+            ip("-n", netns, "link", "set", "lo", "up", check=True)
+        self.repair(check=True)
+
+    def repair(self, check=False):
+        """Makes what is missing; the rest fails, as it is there already."""
+        ip("-n", self.victim, "link", "add", "veth0", "address", VICTIM_MAC,
+           "type", "veth", "peer", "name", "veth1", "address", PEER_MAC,
+           "netns", self.peer)
+        refusals = [add_eoip(self.peer, "eoip1", ID=100, REMOTE="192.0.2.1"),
+                    add_eoip(self.victim, "ext", COLLECT_METADATA=None)]
+        refusals += [add_eoip(self.victim, name, ID=key, REMOTE="192.0.2.2")
+                     for name, key in TUNNELS.items()]
+        if check and any(refusals):
+            raise RuntimeError(f"devices refused: {refusals}")
+        batch(self.peer, [
+            "address replace 192.0.2.2/24 dev veth1", "link set veth1 up",
+            f"neigh replace 192.0.2.1 lladdr {VICTIM_MAC} dev veth1",
+            "link set eoip1 up"], check)
+        batch(self.victim, [
+            "link add br0 type bridge",
+            "address replace 192.0.2.1/24 dev veth0", "link set veth0 up",
+            f"neigh replace 192.0.2.2 lladdr {PEER_MAC} dev veth0",
+            "link set t1234 master br0",
+            *(f"link set {name} up" for name in (*TUNNELS, "ext", "br0"))],
+            check)
+
+    def remove(self):
+        for netns in (self.victim, self.peer, self.other, self.short):
+            ip("netns", "del", netns)
+
+
+class Worker:
+    def __init__(self, rng, bed):
+        self.rng = rng
+        self.bed = bed
+        self.counts = collections.Counter()
+        self.faults = []
+
+    def links(self):
+        rng, bed = self.rng, self.bed
+        netns, name = rng.choice(
+            [(bed.victim, name) for name in (*TUNNELS, "ext", "veth0", "br0")]
+            + [(bed.peer, "veth1"), (bed.peer, "eoip1")])
+        batch(netns, [f"link set {name} down",
+                      f"link set {name} {rng.choice(('up', 'up', 'down'))}"])
+
+    def mtu(self):
+        rng = self.rng
+        name = rng.choice(("veth0", "veth0", *TUNNELS, "ext"))
+        size = rng.choice((68, 576, 1458, 1500, 9000, 65000))
+        ip("-n", self.bed.victim, "link", "set", name, "mtu", size)
+
+    def delete(self):
+        ip("-n", self.bed.victim, "link", "del",
+           self.rng.choice(("veth0", "br0", "ext", *TUNNELS)))
+
+    def move(self):
+        """A device leaves its underlay's namespace, and one of them ends."""
+        bed, rng = self.bed, self.rng
+        ip("-n", bed.victim, "link", "set", "t0", "netns", bed.other)
+        ip("-n", bed.other, "link", "set", "t0", "up")
+        self.send_from(bed.other, "t0")
+        way = rng.randrange(3)
+        if way == 0:
+            ip("-n", bed.other, "link", "del", "t0")
+        elif way == 1:
+            ip("-n", bed.other, "link", "set", "t0", "netns", bed.victim)
+        else:
+            ip("netns", "del", bed.other)
+            ip("netns", "add", bed.other)
+
+    def underlay_ends(self):
+        """The namespace below goes, the device above is elsewhere."""
+        bed = self.bed
+        ip("netns", "add", bed.short)
+        batch(bed.short, [
+            "link add d0 type dummy", "link set d0 up",
+            "address add 198.51.100.1/24 dev d0"])
+        add_eoip(bed.short, "farext", COLLECT_METADATA=None)
+        add_eoip(bed.short, "far", ID=5, REMOTE="198.51.100.2",
+                 LOCAL="198.51.100.1")
+        ip("-n", bed.short, "link", "set", "far", "netns", bed.other)
+        ip("-n", bed.other, "link", "set", "far", "up")
+        self.send_from(bed.other, "far")
+        ip("netns", "del", bed.short)
+
+    def send_from(self, netns, device):
+        """Some frames of all sizes out of a device, cut late or at once."""
+        rng = self.rng
+        try:
+            with netns_socket.inside(netns):
+                plain = fuzz_packets.packet_socket(device, False)
+                large = fuzz_packets.packet_socket(device, True)
+        except OSError:
+            self.counts["nowhere to send from"] += 1
+            return
+        with plain, large:
+            for _ in range(20):
+                try:
+                    if rng.random() < 0.5:
+                        plain.send(fuzz_packets.inner(rng))
+                    else:
+                        large.send(b"".join(fuzz_packets.gso_frame(rng)))
+                    self.counts["frames sent"] += 1
+                except OSError:
+                    self.counts["frames not sent"] += 1
+
+    def send(self):
+        self.send_from(self.bed.victim,
+                       self.rng.choice((*TUNNELS, "ext", "br0")))
+
+    def policy(self):
+        """IPsec policies on protocol 47 come and go."""
+        rng = self.rng
+        way = rng.choice(("in", "out"))
+        what = "src 192.0.2.0/24 dst 192.0.2.0/24 proto 47 dir " + way
+        batch(self.bed.victim, [rng.choice((
+            f"xfrm policy add {what} action block",
+            f"xfrm policy add {what} tmpl proto esp mode transport",
+            "xfrm policy flush", "xfrm policy flush"))])
+
+    def filter(self):
+        """Rules that make connections be tracked, or packets be dropped."""
+        rule = self.rng.choice((
+            "ct state invalid counter", "ct state invalid drop",
+            "ip protocol gre notrack"))
+        hook = "prerouting priority raw" if "notrack" in rule \
+            else "input priority filter"
+        text = ("table ip fuzz\ndelete table ip fuzz\n" + self.rng.choice((
+            "", f"table ip fuzz {{ chain c {{ type filter hook {hook}; "
+            f"{rule}; }} }}\n")))
+        self.command("nft", "-f", "-", text=text)
+
+    def delay(self):
+        """Packets are in flight for a while when devices go."""
+        words = self.rng.choice((
+            ("replace", "dev", "veth0", "root", "netem", "delay", "3ms"),
+            ("del", "dev", "veth0", "root")))
+        self.command("tc", "qdisc", *words)
+
+    def command(self, *words, text=""):
+        subprocess.run(["ip", "netns", "exec", self.bed.victim, *words],
+                       input=text.encode(), capture_output=True, check=False,
+                       timeout=60)
+
+    def memory(self):
+        """One in 50 allocations of those that may not wait fails."""
+        if not FAILSLAB.exists():
+            return
+        (FAILSLAB / "ignore-gfp-wait").write_text("1", encoding="ascii")
+        (FAILSLAB / "times").write_text("-1", encoding="ascii")
+        (FAILSLAB / "probability").write_text(
+            self.rng.choice(("0", "0", "2")), encoding="ascii")
+
+    def unload(self):
+        """The module goes under traffic, and comes back."""
+        subprocess.run(["modprobe", "-r", "eoip"], capture_output=True,
+                       check=False, timeout=60)
+
+    def end(self):
+        """Back to a machine without faults of our own."""
+        if FAILSLAB.exists():
+            (FAILSLAB / "probability").write_text("0", encoding="ascii")
+        self.command("nft", "flush", "ruleset")
+        self.command("tc", "qdisc", "del", "dev", "veth0", "root")
+        ip("-n", self.bed.victim, "xfrm", "policy", "flush")
+
+    def step(self):
+        action = self.rng.choices(
+            (self.links, self.mtu, self.delete, self.move,
+             self.underlay_ends, self.send, self.policy, self.filter,
+             self.delay, self.memory, self.unload, self.bed.repair),
+            (10, 6, 6, 4, 3, 20, 4, 4, 4, 4, 1, 12))[0]
+        action()
+        self.counts[action.__name__] += 1

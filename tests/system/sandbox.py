@@ -77,9 +77,9 @@ def until(condition, reason, seconds=10.0):
         time.sleep(0.02)
 
 
-def run(*command, timeout=30.0, env=None):
+def run(*command, timeout=30.0, env=None, stdin=""):
     return subprocess.run(command, capture_output=True, text=True, env=env,
-                          timeout=timeout, stdin=subprocess.DEVNULL)
+                          timeout=timeout, input=stdin)
 
 
 class Sandbox:
@@ -129,17 +129,17 @@ class Sandbox:
             "RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")},
             "PATH": ":".join([*tools, os.environ["PATH"]])}
 
-    def try_exec(self, where, *command, timeout=30.0):
+    def try_exec(self, where, *command, timeout=30.0, stdin=""):
         """As `eoip-sandbox exec`, without its shell and what `ip netns exec`
         mounts: in an emulator these take longer than most commands."""
         with netns_socket.inside(self.netns(where)):
-            return run(*command, timeout=timeout,
+            return run(*command, timeout=timeout, stdin=stdin,
                        env=self.environment(where) if where in ("a", "b")
                        else None)
 
-    def exec(self, where, *command, timeout=30.0):
+    def exec(self, where, *command, timeout=30.0, stdin=""):
         """The command's stdout.  It must exit 0."""
-        done = self.try_exec(where, *command, timeout=timeout)
+        done = self.try_exec(where, *command, timeout=timeout, stdin=stdin)
         check(done.returncode == 0, f"in {where}: {' '.join(command)}: exit "
               f"{done.returncode}: {(done.stderr or done.stdout).strip()}")
         return done.stdout.strip()
@@ -169,10 +169,8 @@ class Sandbox:
 
     def set_flows(self, site, *flows):
         """Replaces br0's OpenFlow rules."""
-        self.exec(site, "ovs-ofctl", "--timeout=10", "del-flows", "br0")
-        for flow in flows:
-            self.exec(site, "ovs-ofctl", "--timeout=10", "add-flow", "br0",
-                      flow)
+        self.exec(site, "ovs-ofctl", "--timeout=10", "add-flows", "br0", "-",
+                  stdin="".join(f"{line}\n" for line in ("delete", *flows)))
 
     def flow_packets(self, site, match):
         """Packets that hit br0's rules for `match`."""

@@ -10,9 +10,14 @@ import json
 import os
 import re
 import signal
+import sys
 
-from sandbox import ADDRESS, Skip, check, check_equal, until
+from sandbox import ADDRESS, TOP, Skip, check, check_equal, until
 from test_two_switches import flow_based
+
+sys.path.append(os.path.join(TOP, "tests/kmod"))
+import datapath  # noqa: E402
+from rtnl import NetlinkError  # noqa: E402
 
 UP = []
 KERNEL_ONLY = True
@@ -128,6 +133,31 @@ def test_without_vswitchd(sandbox):
     sandbox.restart("a")
     sandbox.ping_both_ways()
     check_equal("error of e1", sandbox.error("a"), "")
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    until(lambda: device(sandbox) is None, "eoip_sys outlives its tunnels")
+
+
+def test_vport_type(sandbox):
+    """A port of our vport type that is in the datapath already: ovs-vswitchd
+    and its tools know what it is, and the tunnel works in its place."""
+    sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
+    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    until(lambda: sandbox.vswitchd_pid("a") is None, "it does not end")
+    try:
+        ovs = datapath.Datapath(sandbox.netns("a"))
+        ovs.index = sandbox.link("a", "ovs-system")["ifindex"]
+        ovs.add_port("eoip_sys", datapath.TYPE_EOIP, 9)
+        shown = sandbox.exec("a", "ovs-dpctl", "show")
+        check("port 9: eoip_sys (eoip)" in shown,
+              f"ovs-dpctl does not know the port: {shown}")
+    except NetlinkError as reason:
+        raise Skip(f"the vport type is not to be had: {reason}") from None
+    finally:
+        sandbox.restart("a")
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=1234)
+    sandbox.ping_both_ways()
+    kind, _ = ovs.ports()["eoip_sys"]
+    check(kind != datapath.TYPE_EOIP, "the port is still of the vport type")
     sandbox.vsctl("a", "del-port", "br0", "e1")
     until(lambda: device(sandbox) is None, "eoip_sys outlives its tunnels")
 

@@ -13,6 +13,7 @@
 #include <array>
 #include <charconv>
 #include <system_error>
+#include <utility>
 
 #include <linux/eoip.h>
 
@@ -23,7 +24,6 @@ constexpr Fault kNone = "";
 constexpr Fault kNotANumber = "is not a number";
 constexpr Fault kOutOfRange = "is out of range";
 
-constexpr std::uint8_t kDefaultTtl = 64;  // What OVS sends for ttl=0.
 constexpr std::uint32_t kTosMask = 0xfc;  // Without the two bits of ECN.
 
 [[nodiscard]] bool has_hex_prefix(std::string_view text)
@@ -39,16 +39,9 @@ struct Number {
     Fault fault = kNone;
 };
 
-[[nodiscard]] Number parse_number(std::string_view text, std::uint32_t max)
+[[nodiscard]] Number parse_digits(std::string_view text, int base,
+                                  std::uint32_t max)
 {
-    int base = 10;
-    if (has_hex_prefix(text)) {
-        base = 16;
-        text.remove_prefix(2);
-    } else if (text.size() > 1 && text.front() == '0') {
-        base = 8;
-    }
-
     Number number;
     const char *end = text.data() + text.size();
     auto [stop, error] = std::from_chars(text.data(), end, number.value, base);
@@ -58,6 +51,23 @@ struct Number {
         number.fault = kOutOfRange;
     }
     return number;
+}
+
+[[nodiscard]] Number parse_decimal(std::string_view text, std::uint32_t max)
+{
+    return parse_digits(text, 10, max);
+}
+
+[[nodiscard]] Number parse_number(std::string_view text, std::uint32_t max)
+{
+    int base = 10;
+    if (has_hex_prefix(text)) {
+        base = 16;
+        text.remove_prefix(2);
+    } else if (text.size() > 1 && text.front() == '0') {
+        base = 8;
+    }
+    return parse_digits(text, base, max);
 }
 
 [[nodiscard]] Fault parse_key(std::string_view value, Key &key)
@@ -130,6 +140,73 @@ struct Number {
     return kNone;
 }
 
+// Takes the decimal digits at the front of 'text' away.
+[[nodiscard]] std::string_view take_digits(std::string_view &text)
+{
+    const std::size_t n =
+        std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::string_view digits = text.substr(0, n);
+    text.remove_prefix(n);
+    return digits;
+}
+
+// A time as RouterOS writes it: "10", "10s", "1m30s".
+[[nodiscard]] Number parse_seconds(std::string_view text)
+{
+    constexpr std::pair<char, std::uint32_t> kUnits[] = {
+        {'h', 3600}, {'m', 60}, {'s', 1}};
+    const auto *unit = std::begin(kUnits);
+    Number sum;
+
+    do {
+        const std::string_view digits = take_digits(text);
+        const Number part = parse_decimal(digits, EOIP_KEEPALIVE_INTERVAL_MAX);
+        if (!part.fault.empty()) {
+            return part;
+        }
+        if (text == "ms") {
+            return {0, "is finer than a second, which RouterOS is not"};
+        }
+        if (text.empty() && digits.size() && unit == std::begin(kUnits)) {
+            text = "s";  // No unit at all.
+        }
+        unit = std::find_if(unit, std::end(kUnits), [&](const auto &u) {
+            return text.starts_with(u.first);
+        });
+        if (unit == std::end(kUnits)) {
+            return {0, "is not a time"};
+        }
+        sum.value += part.value * unit->second;
+        text.remove_prefix(1);
+        unit++;
+    } while (!text.empty());
+    if (!sum.value || sum.value > EOIP_KEEPALIVE_INTERVAL_MAX) {
+        sum.fault = kOutOfRange;
+    }
+    return sum;
+}
+
+[[nodiscard]] Fault parse_keepalive(std::string_view value, Config &config)
+{
+    if (value == "none") {
+        config.keepalive.reset();
+        return kNone;
+    }
+    const std::size_t comma = value.find(',');
+    const Number interval = parse_seconds(value.substr(0, comma));
+    Number retries;
+    if (comma != std::string_view::npos) {
+        retries = parse_decimal(value.substr(comma + 1), 255);
+    }
+    const Fault fault =
+        interval.fault.empty() ? retries.fault : interval.fault;
+    if (fault.empty()) {
+        config.keepalive = {std::chrono::seconds(interval.value),
+                            static_cast<std::uint8_t>(retries.value)};
+    }
+    return fault;
+}
+
 [[nodiscard]] Fault parse_mark(std::string_view value, Config &config)
 {
     const Number number = parse_number(value, UINT32_MAX);
@@ -185,6 +262,15 @@ constexpr Row kRows[] = {
       "Whether the outer packet has the don't-fragment bit; RouterOS sends "
       "without."},
      parse_df_default},
+    {{"keepalive",
+      "\"none\" or INTERVAL[,RETRIES] as in RouterOS, with 1s to 65535s and "
+      "0 to 255",
+      "10s,0",
+      "How often to tell the peer that the tunnel is there, and after how "
+      "many "
+      "intervals of silence, at least 2, the link goes down; with 0 retries "
+      "it never does."},
+     parse_keepalive},
     {{"egress_pkt_mark", "0 to 4294967295", "",
       "The mark of the outer packet, for the routing rules of the host."},
      parse_mark},

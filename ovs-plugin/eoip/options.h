@@ -17,8 +17,11 @@
 #include <vector>
 
 #include "eoip/endpoint.h"
+#include "eoip/keepalive.h"
 
 namespace eoip {
+
+inline constexpr std::uint8_t kDefaultTtl = 64;  // What OVS sends for ttl=0.
 
 // A tunnel key as configured: a number, or taken from each flow.
 struct Key {
@@ -37,6 +40,7 @@ struct Config {
     std::optional<std::uint8_t> ttl;  // Empty: inherit.
     std::optional<std::uint8_t> tos;  // Empty: inherit.  ECN bits 0.
     bool dont_fragment = false;       // Option df_default.
+    std::optional<KeepaliveConfig> keepalive;  // Empty: none.
     std::optional<std::uint32_t> egress_pkt_mark;
 
     bool operator==(const Config &) const = default;

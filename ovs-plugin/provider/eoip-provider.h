@@ -121,6 +121,7 @@ struct eoip_counters {
     uint64_t drops[EOIP_N_DROPS];
     uint64_t rx_keepalives;
     uint64_t rx_trimmed;
+    uint64_t tx_keepalives;
 };
 
 /* Tunnels.  Owned by the netdev; configured by the main thread only. */
@@ -173,7 +174,8 @@ bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);
 
-/* Adds to 'status' the addresses that the tunnel's host names stand for. */
+/* Adds to 'status' the addresses that the tunnel's host names stand for, and
+ * how its keepalives are. */
 void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
 
 /* Any thread.  With 'tunnel' NULL counts as what no tunnel claims, which the
@@ -189,6 +191,43 @@ const char *eoip_drop_name(enum eoip_drop);
 bool eoip_drop_is_rx(enum eoip_drop);
 /* True for those of reassembly, which come before a tunnel is known. */
 bool eoip_drop_is_fragment(enum eoip_drop);
+
+/* Keepalives.  A thread of its own sends them and watches the peers. */
+
+/* What the thread asks about a tunnel's netdev. */
+struct eoip_port {
+    uint64_t rx_packets;    /* Frames that the tunnel has received. */
+    char egress[16];        /* Device that the route leads to, or "". */
+};
+
+/* What the thread calls: both may be called by any thread, and not block.
+ * 'poll' returns false if it is a bad moment; 'find' returns the tunnel that
+ * packets from 'remote' to 'local' with 'key' belong to, or NULL. */
+struct eoip_keepalive_calls {
+    bool (*poll)(void *netdev, struct eoip_port *);
+    struct eoip_tunnel *(*find)(uint32_t remote, uint32_t local, uint16_t key);
+};
+
+/* Main thread: takes over the tunnel's configuration.  'netdev' must stay
+ * until eoip_keepalive_stop(). */
+void eoip_keepalive_configure(struct eoip_tunnel *, void *netdev,
+                              const struct eoip_keepalive_calls *);
+void eoip_keepalive_stop(struct eoip_tunnel *);
+
+/* Any thread: the tunnel has received a keepalive. */
+void eoip_keepalive_heard(struct eoip_tunnel *);
+
+/* Any thread: false if the peer is known to be gone; and how often that has
+ * changed. */
+bool eoip_keepalive_link_is_up(const struct eoip_tunnel *);
+long long eoip_keepalive_resets(const struct eoip_tunnel *);
+
+/* Main thread: the next netdev whose state has changed, or NULL; and to wait
+ * for one. */
+void *eoip_keepalive_next_changed(void);
+void eoip_keepalive_wait(void);
+
+void eoip_keepalive_get_status(const struct eoip_tunnel *, struct smap *);
 
 /* ovs-appctl eoip/show. */
 

@@ -175,7 +175,12 @@ netdev_eoip_alloc(void)
 static void
 netdev_eoip_destruct(struct netdev *netdev)
 {
-    match_set(netdev_eoip_cast(netdev), NULL);
+    struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+
+    match_set(dev, NULL);
+    if (dev->tunnel) {
+        eoip_keepalive_stop(dev->tunnel);
+    }
     common.destruct(netdev);
 }
 
@@ -202,6 +207,46 @@ tunnel_of(struct netdev_eoip *dev)
         dev->tunnel = eoip_tunnel_create(netdev_get_name(&dev->vport.up));
     }
     return dev->tunnel;
+}
+
+/* Keepalives. */
+
+static bool
+keepalive_poll(void *netdev, struct eoip_port *port)
+{
+    struct netdev_vport *vport = netdev_vport_cast(netdev);
+
+    /* Not to wait: others hold it while they wait for the lock that is held
+     * while a netdev, and with it its keepalives, are taken down. */
+    if (ovs_mutex_trylock(&vport->mutex)) {
+        return false;
+    }
+    port->rx_packets = vport->stats.rx_packets;
+    ovs_strlcpy_arrays(port->egress, vport->egress_iface);
+    ovs_mutex_unlock(&vport->mutex);
+    return true;
+}
+
+static const struct eoip_keepalive_calls keepalive_calls = {
+    .poll = keepalive_poll,
+    .find = match_packet,
+};
+
+static int
+netdev_eoip_get_carrier(const struct netdev *netdev, bool *carrier)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+
+    *carrier = !dev->tunnel || eoip_keepalive_link_is_up(dev->tunnel);
+    return 0;
+}
+
+static long long int
+netdev_eoip_get_carrier_resets(const struct netdev *netdev)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+
+    return dev->tunnel ? eoip_keepalive_resets(dev->tunnel) : 0;
 }
 
 /* Configuration. */
@@ -243,6 +288,7 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
     if (!error) {
         eoip_tunnel_commit(dev->tunnel);
         match_set(dev, match);
+        eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
         have_names |= eoip_tunnel_has_names(dev->tunnel);
     }
     smap_destroy(ovs_options);
@@ -314,7 +360,12 @@ resolve_all_again(void)
 static void
 netdev_eoip_run(const struct netdev_class *class)
 {
+    struct netdev *changed;
+
     common.run(class);
+    while ((changed = eoip_keepalive_next_changed())) {
+        netdev_change_seq_changed(changed);
+    }
     if (time_msec() < next_run) {
         return;
     }
@@ -329,6 +380,7 @@ static void
 netdev_eoip_wait(const struct netdev_class *class)
 {
     common.wait(class);
+    eoip_keepalive_wait();
     if (have_names || have_fragments) {
         poll_timer_wait_until(next_run);
     }
@@ -391,10 +443,11 @@ netdev_eoip_get_custom_stats(const struct netdev *netdev,
     if (!dev->tunnel || is_in_kernel(netdev)) {
         return 0;
     }
-    custom->counters = xcalloc(EOIP_N_DROPS + 2, sizeof *custom->counters);
+    custom->counters = xcalloc(EOIP_N_DROPS + 3, sizeof *custom->counters);
     eoip_tunnel_get_counters(dev->tunnel, &counters);
     add_custom(custom, counters.rx_keepalives, "", "rx_keepalives");
     add_custom(custom, counters.rx_trimmed, "", "rx_trimmed");
+    add_custom(custom, counters.tx_keepalives, "", "tx_keepalives");
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         if (!eoip_drop_is_fragment(i)) {
             add_custom(custom, counters.drops[i],
@@ -661,6 +714,9 @@ account(const struct flow_tnl *tnl, const struct eoip_received *rx)
         eoip_tunnel_count_drop(tunnel, rx->drop);
     } else if (rx->kind == EOIP_KEEPALIVE) {
         eoip_tunnel_count_keepalive(tunnel);
+        if (tunnel) {
+            eoip_keepalive_heard(tunnel);
+        }
     } else {
         eoip_tunnel_count_trimmed(tunnel);
     }
@@ -867,6 +923,8 @@ complete_class(struct netdev_class *class)
     class->destruct = netdev_eoip_destruct;
     class->dealloc = netdev_eoip_dealloc;
     class->set_config = netdev_eoip_set_config;
+    class->get_carrier = netdev_eoip_get_carrier;
+    class->get_carrier_resets = netdev_eoip_get_carrier_resets;
     class->get_status = netdev_eoip_get_status;
     class->get_stats = netdev_eoip_get_stats;
     class->get_custom_stats = netdev_eoip_get_custom_stats;

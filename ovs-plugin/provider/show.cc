@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,10 @@ std::string state_text(const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
 
+    if (!eoip_keepalive_link_is_up(shown.tunnel)) {
+        return "down, the peer is silent";
+    }
+
     if (!setup.resolved()) {
         return "waiting for the address of a host name";
     }
@@ -56,6 +61,76 @@ std::string state_text(const eoip_shown &shown)
     }
     return std::string(shown.egress_carrier ? "up" : "down") + " via "
            + shown.egress;
+}
+
+// Why a keepalive could not be sent.
+const char *keepalive_error_text(int error)
+{
+    switch (error) {
+    case EDESTADDRREQ:
+        return "the address of the peer is not known";
+    case ENETUNREACH:
+        return "there is no route to the peer";
+    case ENODEV:
+        return "the route to the peer leads to a device that the host lacks";
+    default:
+        return ovs_strerror(error);
+    }
+}
+
+std::string seconds_text(Time time)
+{
+    return std::to_string(time.count() / 1000) + " s";
+}
+
+std::string keepalive_text(const eoip_tunnel *tunnel)
+{
+    const auto &config = tunnel->setup->config.keepalive;
+    const KeepaliveReport report = keepalive_report(tunnel);
+
+    if (report.flow_based) {
+        return "none, as peer or key are up to the flows";
+    }
+    if (!config) {
+        return "none";
+    }
+    std::string text = seconds_text(config->interval) + " x "
+                       + std::to_string(config->retries) + ", " + report.state
+                       + " for " + seconds_text(report.now - report.since);
+    text +=
+        report.heard
+            ? ", heard " + seconds_text(report.now - *report.heard) + " ago"
+            : ", never heard";
+    if (report.error) {
+        text +=
+            std::string(", not sent: ") + keepalive_error_text(report.error);
+    }
+    return text;
+}
+
+json *keepalive_json(const eoip_tunnel *tunnel)
+{
+    const auto &config = tunnel->setup->config.keepalive;
+    const KeepaliveReport report = keepalive_report(tunnel);
+    json *object = json_object_create();
+
+    auto put = [&](const char *name, long long value) {
+        json_object_put(object, name, json_integer_create(value));
+    };
+    json_object_put_string(object, "state", report.state);
+    if (config && !report.flow_based) {
+        put("interval", config->interval.count() / 1000);
+        put("retries", config->retries);
+        put("state_age_ms", (report.now - report.since).count());
+        if (report.error) {
+            json_object_put_string(object, "error",
+                                   keepalive_error_text(report.error));
+        }
+    }
+    if (report.heard) {
+        put("heard_ago_ms", (report.now - *report.heard).count());
+    }
+    return object;
 }
 
 json *key_json(const Key &key)
@@ -85,6 +160,8 @@ void put_counters(json *object, const eoip_tunnel *tunnel)
                     json_integer_create(counters.rx_keepalives));
     json_object_put(object, "rx_trimmed",
                     json_integer_create(counters.rx_trimmed));
+    json_object_put(object, "tx_keepalives",
+                    json_integer_create(counters.tx_keepalives));
     json_object_put(object, "drops", drops_json(counters, !tunnel));
 }
 
@@ -122,6 +199,7 @@ json *tunnel_json(const eoip_shown &shown)
     json_object_put(object, "in_key", key_json(setup.config.in_key));
     json_object_put(object, "out_key", key_json(setup.config.out_key));
     json_object_put_string(object, "state", state_text(shown).c_str());
+    json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
 
     auto put = [&](const char *name, std::uint64_t value) {
         json_object_put(statistics, name, json_integer_create(value));
@@ -192,9 +270,10 @@ void add_counters(ds *out, const eoip_tunnel *tunnel)
     eoip_counters counters;
     eoip_tunnel_get_counters(tunnel, &counters);
 
-    if (counters.rx_keepalives) {
-        ds_put_format(out, "  received keepalives: %llu\n",
-                      (unsigned long long)counters.rx_keepalives);
+    if (counters.rx_keepalives || counters.tx_keepalives) {
+        ds_put_format(out, "  keepalives: received %llu, sent %llu\n",
+                      (unsigned long long)counters.rx_keepalives,
+                      (unsigned long long)counters.tx_keepalives);
     }
     if (counters.rx_trimmed) {
         ds_put_format(out,
@@ -293,6 +372,8 @@ void add_tunnel(ds *out, const eoip_shown &shown)
                   (unsigned long long)shown.rx_bytes,
                   (unsigned long long)shown.tx_packets,
                   (unsigned long long)shown.tx_bytes);
+    ds_put_format(out, "  keepalive: %s\n",
+                  keepalive_text(shown.tunnel).c_str());
     if (!shown.in_kernel) {
         add_counters(out, shown.tunnel);
     }

@@ -31,11 +31,6 @@ const Counters &counters_of(const eoip_tunnel *tunnel)
     return tunnel ? tunnel->counters : unclaimed;
 }
 
-void count(std::atomic<std::uint64_t> &counter)
-{
-    counter.fetch_add(1, std::memory_order_relaxed);
-}
-
 // 'before' is what 'end' had, to be kept if its name has no answer now: a name
 // server that is silent is no reason to cut a tunnel.
 std::optional<std::uint32_t>
@@ -238,7 +233,7 @@ bool eoip_tunnel_has_names(const eoip_tunnel *tunnel)
     return tunnel->setup && tunnel->setup->has_names();
 }
 
-void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
+static void add_addresses(const eoip_tunnel *tunnel, smap *status)
 {
     if (!eoip_tunnel_has_names(tunnel)) {
         return;
@@ -253,6 +248,12 @@ void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
     };
     add("remote_address", tunnel->setup->config.remote, tunnel->setup->remote);
     add("local_address", tunnel->setup->config.local, tunnel->setup->local);
+}
+
+void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
+{
+    add_addresses(tunnel, status);
+    eoip_keepalive_get_status(tunnel, status);
 }
 
 void eoip_tunnel_count_drop(eoip_tunnel *tunnel, eoip_drop drop)
@@ -281,6 +282,8 @@ void eoip_tunnel_get_counters(const eoip_tunnel *tunnel,
     counters->rx_keepalives =
         from.rx_keepalives.load(std::memory_order_relaxed);
     counters->rx_trimmed = from.rx_trimmed.load(std::memory_order_relaxed);
+    counters->tx_keepalives =
+        from.tx_keepalives.load(std::memory_order_relaxed);
     if (!tunnel) {
         eoip_reassembly reassembly;
         eoip_reassembly_get(&reassembly);

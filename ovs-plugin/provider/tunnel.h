@@ -14,6 +14,7 @@
 #include <string>
 
 #include "eoip-provider.h"
+#include "eoip/keepalive.h"
 #include "eoip/options.h"
 
 namespace eoip {
@@ -23,6 +24,36 @@ struct Counters {
     std::array<std::atomic<std::uint64_t>, EOIP_N_DROPS> drops{};
     std::atomic<std::uint64_t> rx_keepalives{};
     std::atomic<std::uint64_t> rx_trimmed{};
+    std::atomic<std::uint64_t> tx_keepalives{};
+};
+
+inline void count(std::atomic<std::uint64_t> &counter)
+{
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+// What keepalives.cc keeps for a tunnel.
+struct KeepaliveState {
+    // What any thread may read or say.
+    std::atomic<Time::rep> heard_at{0};  // Last keepalive; 0: none yet.
+    std::atomic<bool> eager{false};      // The next one is urgent.
+    std::atomic<bool> link_is_up{true};
+    std::atomic<long long> resets{0};  // Times that the link changed.
+
+    // Guarded by the mutex of keepalives.cc.
+    Keepalive machine;
+    Time queued = Time::max();  // Deadline in the queue.
+    void *netdev = nullptr;     // While it is there.
+    bool flow_based = false;
+    std::uint64_t rx_packets = 0;  // When last looked at.
+    int error = 0;                 // Why it was not sent: an errno.
+    std::uint32_t remote = 0;      // 0: not known.
+    std::uint32_t local = 0;       // 0: by route.
+    std::uint16_t key = 0;
+    std::uint8_t ttl = 0;
+    std::uint8_t tos = 0;
+    bool dont_fragment = false;
+    std::optional<std::uint32_t> mark;
 };
 
 // A configuration and what its host names stand for.  The addresses are in
@@ -38,6 +69,18 @@ struct Setup {
     [[nodiscard]] bool has_names() const;
 };
 
+// How a tunnel's keepalives are.
+struct KeepaliveReport {
+    const char *state;
+    bool flow_based;
+    bool link_is_up;
+    Time since;
+    std::optional<Time> heard;
+    Time now;
+    int error;  // Why the last one was not sent, an errno; or 0.
+};
+[[nodiscard]] KeepaliveReport keepalive_report(const eoip_tunnel *tunnel);
+
 }  // namespace eoip
 
 struct eoip_tunnel {
@@ -49,6 +92,7 @@ struct eoip_tunnel {
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.
     eoip::Counters counters;
+    eoip::KeepaliveState keepalive;
 };
 
 #endif  // EOIP_TUNNEL_H

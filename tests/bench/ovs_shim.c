@@ -138,7 +138,7 @@ initialize(void)
 }
 
 static struct netdev *
-open_netdev(const char *type, size_t i)
+open_netdev(const char *type, size_t i, const char *keepalive)
 {
     struct smap options = SMAP_INITIALIZER(&options);
     struct netdev *netdev = NULL;
@@ -151,7 +151,9 @@ open_netdev(const char *type, size_t i)
                         2 + i / 65536);
         smap_add_format(&options, "key", "%"PRIuSIZE,
                         (TUNNEL_ID + i) % 65536);
-        if (!strcmp(type, "vxlan")) {
+        if (!strcmp(type, "eoip")) {
+            smap_add(&options, "keepalive", keepalive);
+        } else if (!strcmp(type, "vxlan")) {
             smap_add(&options, "dst_port", "4789");
         } else if (!strcmp(type, "geneve")) {
             smap_add(&options, "dst_port", "6081");
@@ -218,12 +220,12 @@ bench_tunnel_open(const char *type, size_t others)
     struct netdev *netdev;
 
     initialize();
-    netdev = open_netdev(type, 0);
+    netdev = open_netdev(type, 0, "none");
     if (!netdev) {
         return NULL;
     }
     for (size_t i = 1; i <= others; i++) {
-        open_netdev(type, i);
+        open_netdev(type, i, "none");
     }
 
     tunnel = xzalloc(sizeof *tunnel);
@@ -247,6 +249,18 @@ bench_tunnel_open(const char *type, size_t others)
                                               &tunnel->header);
     }
     return tunnel;
+}
+
+bool
+bench_keepalives_open(size_t n, const char *keepalive)
+{
+    initialize();
+    for (size_t i = 0; i < n; i++) {
+        if (!open_netdev("eoip", i, keepalive)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void

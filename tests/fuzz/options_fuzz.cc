@@ -68,6 +68,13 @@ std::string write(const std::optional<std::uint8_t> &number)
     return number ? std::to_string(*number) : "inherit";
 }
 
+std::string write(const std::optional<eoip::KeepaliveConfig> &keepalive)
+{
+    return keepalive ? std::to_string(keepalive->interval.count() / 1000) + ","
+                           + std::to_string(keepalive->retries)
+                     : "none";
+}
+
 Written write(const eoip::Config &config)
 {
     Written written = {
@@ -77,6 +84,7 @@ Written write(const eoip::Config &config)
         {"ttl", write(config.ttl)},
         {"tos", write(config.tos)},
         {"df_default", config.dont_fragment ? "true" : "false"},
+        {"keepalive", write(config.keepalive)},
     };
     if (config.local.kind != Endpoint::Kind::any) {
         written.emplace_back("local_ip", write(config.local));
@@ -131,7 +139,8 @@ void print_dictionary()
             rest.remove_prefix(word.size() + 1);
         }
     }
-    std::printf("\"192.0.2.1\"\n\"2001:db8::1\"\n\"0x\"\n\"65535\"\n");
+    std::printf(
+        "\"192.0.2.1\"\n\"2001:db8::1\"\n\"0x\"\n\"65535\"\n\"1h2m3s,4\"\n");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace eoip {
 namespace {
 
 using Kind = Endpoint::Kind;
+using Seconds = std::chrono::seconds;
 
 Endpoint address(std::uint32_t ipv4)
 {
@@ -35,6 +36,7 @@ Config defaults()
     config.remote = kFlowEndpoint;
     config.ttl = 64;
     config.tos = 0;
+    config.keepalive = KeepaliveConfig{Seconds(10), 0};
     return config;
 }
 
@@ -128,6 +130,13 @@ Good mark(std::string_view value, std::uint32_t expected)
             with([&](Config &c) { c.egress_pkt_mark = expected; })};
 }
 
+Good keepalive(std::string_view value, int seconds, std::uint8_t retries)
+{
+    return {{"keepalive", value}, with([&](Config &c) {
+                c.keepalive = KeepaliveConfig{Seconds(seconds), retries};
+            })};
+}
+
 const std::string kLabel63(63, 'a');
 const std::string kName253 =
     kLabel63 + "." + kLabel63 + "." + kLabel63 + "." + std::string(61, 'b');
@@ -175,6 +184,15 @@ std::vector<Good> good_options()
         tos("inherit", std::nullopt),
         df("true", true),
         df("false", false),
+        {{"keepalive", "none"}, with([](Config &c) { c.keepalive.reset(); })},
+        keepalive("10s,10", 10, 10),
+        keepalive("10,10", 10, 10),
+        keepalive("10s", 10, 0),
+        keepalive("1", 1, 0),
+        keepalive("1m30s,1", 90, 1),
+        keepalive("00010s,010", 10, 10),
+        keepalive("1h1m1s", 3661, 0),
+        keepalive("18h12m15s,255", 65535, 255),
         mark("0", 0),
         mark("0xffffffff", 4294967295),
         mark("4294967295", 4294967295),
@@ -278,6 +296,31 @@ constexpr Bad kBadOptions[] = {
     {"df_default", "TRUE", "is not a truth value"},
     {"df_default", "1", "is not a truth value"},
     {"df_default", "", "is empty"},
+    {"keepalive", "", "is empty"},
+    {"keepalive", "100ms", "is finer than a second, which RouterOS is not"},
+    {"keepalive", "1s100ms", "is finer than a second, which RouterOS is not"},
+    {"keepalive", "0", "is out of range"},
+    {"keepalive", "0s,10", "is out of range"},
+    {"keepalive", "65536", "is out of range"},
+    {"keepalive", "18h12m16s", "is out of range"},
+    {"keepalive", "99999999999s", "is out of range"},
+    {"keepalive", "10s,256", "is out of range"},
+    {"keepalive", "10s,", "is not a number"},
+    {"keepalive", "10s,x", "is not a number"},
+    {"keepalive", "10s,-1", "is not a number"},
+    {"keepalive", "10s,10s", "is not a number"},
+    {"keepalive", "10s,10,10", "is not a number"},
+    {"keepalive", ",10", "is not a number"},
+    {"keepalive", "s", "is not a number"},
+    {"keepalive", "ten", "is not a number"},
+    {"keepalive", "-10", "is not a number"},
+    {"keepalive", "10 s", "is not a time"},
+    {"keepalive", "1.5s", "is not a time"},
+    {"keepalive", "10d", "is not a time"},
+    {"keepalive", "1s1m", "is not a time"},
+    {"keepalive", "1m1m", "is not a time"},
+    {"keepalive", "1m30", "is not a time"},
+    {"keepalive", "0x10", "is not a time"},
     {"egress_pkt_mark", "4294967296", "is out of range"},
     {"egress_pkt_mark", "x", "is not a number"},
 };
@@ -393,6 +436,7 @@ TEST(Options, AWholeTunnel)
     expected.in_key = expected.out_key = {.value = 100};
     expected.dont_fragment = true;
     expected.egress_pkt_mark = 7;
+    expected.keepalive = KeepaliveConfig{Seconds(10), 0};
     EXPECT_EQ(errors(options), "");
     EXPECT_EQ(parse_options(options).config, expected);
 }
@@ -501,7 +545,8 @@ TEST(NearestOption, KnowsCommonSlips)
         {"df_defualt", "df_default"},
         {"pkt_mark", ""},
         {"egress_mark", "egress_pkt_mark"},
-        {"keepalive", ""},
+        {"keepalives", "keepalive"},
+        {"keep-alive", "keepalive"},
         {"csum", ""},
         {"tts", "ttl"},
         {"dst_port", ""},

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The thread that sends all tunnels' keepalives and watches their peers.
+// What is to be done when is in the core's Keepalive; here are the clock, the
+// queue of deadlines and the socket.
+//
+// A raw socket serves both datapaths: the kernel routes what it sends, into
+// the switch where the route leads to a bridge.  With the kernel datapath it
+// hears the keepalives, too; in the userspace datapath the tunnels take them.
+// Frames are signs of life as well.  OVS counts them anyway, so the packet
+// path pays nothing for that: when a deadline has passed, the thread looks
+// whether the port's counter has moved.
+//
+// The queue is a balanced tree: with 65536 tunnels a step takes about 16
+// comparisons.  All that is due within kRound is done in one round.
+
+#include "tunnel.h"
+
+#include <array>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "eoip/wire.h"
+
+#include "util.h"
+#include <config.h>
+extern "C" {
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "smap.h"
+#include "timeval.h"
+}
+
+VLOG_DEFINE_THIS_MODULE(eoip_keepalives);
+
+namespace eoip {
+
+namespace {
+
+constexpr Time kRound{16};  // The least time between two rounds.
+constexpr Time kBusy{10};   // When to ask a netdev again that is busy.
+constexpr std::size_t kBatch = 64;
+constexpr int kReceiveMax = 16;  // Batches in a row; then timers are due.
+
+// Guards what is below it, and the second half of every KeepaliveState.
+std::mutex mutex;
+std::set<std::pair<Time, eoip_tunnel *>> queue;
+std::set<eoip_tunnel *> changed;
+const eoip_keepalive_calls *calls;
+
+seq *queue_seq;    // Something is due before the others.
+seq *changed_seq;  // 'changed' is not empty.
+
+Time now()
+{
+    return Time(time_msec());
+}
+
+void schedule(eoip_tunnel *tunnel, Time deadline)
+{
+    KeepaliveState &state = tunnel->keepalive;
+
+    if (deadline == state.queued) {
+        return;
+    }
+    auto node = queue.extract({state.queued, tunnel});
+    if (deadline == Time::max()) {
+        // Nothing is due.
+    } else if (node) {
+        node.value().first = deadline;
+        queue.insert(std::move(node));
+    } else {
+        queue.emplace(deadline, tunnel);
+    }
+    state.queued = deadline;
+}
+
+// After any event: 'before' is the state that the machine had.
+void settle(eoip_tunnel *tunnel, Keepalive::State before)
+{
+    KeepaliveState &state = tunnel->keepalive;
+    const Keepalive &machine = state.machine;
+
+    schedule(tunnel, machine.deadline());
+    if (machine.state() == before) {
+        return;
+    }
+    state.eager = machine.state() == Keepalive::State::waiting
+                  || machine.state() == Keepalive::State::down;
+    if (state.link_is_up.exchange(machine.link_is_up())
+        != machine.link_is_up()) {
+        state.resets++;
+        VLOG_INFO("%s: keepalive: the link is %s", tunnel->name.c_str(),
+                  machine.link_is_up() ? "up" : "down");
+    }
+    if (changed.insert(tunnel).second) {
+        seq_change(changed_seq);
+    }
+}
+
+// Tells the machine of the keepalives that the packet path has noted.
+void take_heard(eoip_tunnel *tunnel)
+{
+    KeepaliveState &state = tunnel->keepalive;
+    const Time heard(state.heard_at.load(std::memory_order_relaxed));
+
+    if (heard != Time(0)) {
+        state.machine.heard(heard, now());
+    }
+}
+
+// The socket.  Used by the thread only.
+
+class Socket {
+public:
+    // Opened when first needed, because many switches never do.
+    int open();
+    [[nodiscard]] int fd() const { return fd_; }
+
+private:
+    [[nodiscard]] bool set_up() const;
+
+    int fd_ = -1;
+    int error_ = 0;
+};
+
+Socket raw;
+
+// Passes keepalives of EoIP and nothing else.
+bool Socket::set_up() const
+{
+    sock_filter code[] = {
+        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EOIP_MAGIC, 0, 3),
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const sock_fprog filter = {std::size(code), code};
+    const int yes = 1;
+
+    return !setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+                       sizeof filter)
+           && !setsockopt(fd_, IPPROTO_IP, IP_HDRINCL, &yes, sizeof yes);
+}
+
+// Returns 0 or an errno value.
+int Socket::open()
+{
+    if (fd_ >= 0 || error_) {
+        return error_;
+    }
+    fd_ =
+        socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, EOIP_IPPROTO);
+    if (fd_ < 0 || !set_up()) {
+        error_ = errno;
+        if (fd_ >= 0) {
+            close(fd_);
+            fd_ = -1;
+        }
+        VLOG_WARN("keepalives cannot be sent: no raw socket: %s",
+                  ovs_strerror(error_));
+    }
+    return error_;
+}
+
+// True if the kernel has a device of this name.  Asked for every keepalive, so
+// the answers are kept for a second.
+bool is_device(const char *name)
+{
+    static std::map<std::string, bool, std::less<>> known;
+    static Time until{0};
+
+    if (now() >= until) {
+        known.clear();
+        until = now() + Time(1000);
+    }
+    const auto found = known.find(std::string_view(name));
+    if (found != known.end()) {
+        return found->second;
+    }
+    return known[name] = if_nametoindex(name) != 0;
+}
+
+// Packets on their way to the socket.
+class Batch {
+public:
+    // 'egress' is where OVS's route to the peer leads.
+    void add(eoip_tunnel *tunnel, const char *egress);
+    void flush();
+
+private:
+    struct Slot {
+        eoip_tunnel *tunnel;
+        std::array<std::uint8_t, kFrameOffset> packet;
+        sockaddr_in to;
+        iovec iov;
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in_pktinfo))
+                                      + CMSG_SPACE(sizeof(std::uint32_t))];
+    };
+
+    static void write_packet(const KeepaliveState &state, Slot &slot);
+    static void write_message(const KeepaliveState &state, Slot &slot,
+                              msghdr &message);
+    static void done(eoip_tunnel *tunnel, int error);
+
+    std::array<Slot, kBatch> slots_;
+    std::array<mmsghdr, kBatch> messages_;
+    std::size_t n_ = 0;
+};
+
+// The kernel fills in id, checksum, and the source if it is left open.
+void Batch::write_packet(const KeepaliveState &state, Slot &slot)
+{
+    std::uint8_t *ip = slot.packet.data();
+
+    slot.packet = {0x45, state.tos};
+    store_be16(ip + 2, kFrameOffset);
+    store_be16(ip + 6, state.dont_fragment ? 0x4000 : 0);
+    ip[8] = state.ttl;
+    ip[9] = EOIP_IPPROTO;
+    const in_addr_t addresses[] = {htonl(state.local), htonl(state.remote)};
+    std::memcpy(ip + 12, addresses, sizeof addresses);
+    put_header(ip + kIpv4HeaderBytes, state.key, 0);
+}
+
+template <class Value>
+cmsghdr *put_control(msghdr &message, cmsghdr *at, int level, int type,
+                     const Value &value)
+{
+    at->cmsg_level = level;
+    at->cmsg_type = type;
+    at->cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(CMSG_DATA(at), &value, sizeof value);
+    message.msg_controllen += CMSG_SPACE(sizeof value);
+    return reinterpret_cast<cmsghdr *>(reinterpret_cast<char *>(at)
+                                       + CMSG_SPACE(sizeof value));
+}
+
+void Batch::write_message(const KeepaliveState &state, Slot &slot,
+                          msghdr &message)
+{
+    slot.to = {};
+    slot.to.sin_family = AF_INET;
+    slot.to.sin_addr.s_addr = htonl(state.remote);
+    slot.iov = {slot.packet.data(), slot.packet.size()};
+    message = {};
+    message.msg_name = &slot.to;
+    message.msg_namelen = sizeof slot.to;
+    message.msg_iov = &slot.iov;
+    message.msg_iovlen = 1;
+    message.msg_control = slot.control;
+
+    auto *at = reinterpret_cast<cmsghdr *>(slot.control);
+    if (state.local) {
+        in_pktinfo info{};
+        info.ipi_spec_dst.s_addr = htonl(state.local);
+        at = put_control(message, at, IPPROTO_IP, IP_PKTINFO, info);
+    }
+    if (state.mark) {
+        put_control(message, at, SOL_SOCKET, SO_MARK, *state.mark);
+    }
+    if (!message.msg_controllen) {
+        message.msg_control = nullptr;
+    }
+}
+
+void Batch::add(eoip_tunnel *tunnel, const char *egress)
+{
+    const KeepaliveState &state = tunnel->keepalive;
+
+    if (!state.remote) {
+        done(tunnel, EDESTADDRREQ);
+    } else if (!*egress) {
+        done(tunnel, ENETUNREACH);
+    } else if (!is_device(egress)) {
+        done(tunnel, ENODEV);
+    } else if (const int error = raw.open()) {
+        done(tunnel, error);
+    } else {
+        slots_[n_].tunnel = tunnel;
+        write_packet(state, slots_[n_]);
+        write_message(state, slots_[n_], messages_[n_].msg_hdr);
+        if (++n_ == kBatch) {
+            flush();
+        }
+    }
+}
+
+void Batch::flush()
+{
+    for (std::size_t i = 0; i < n_;) {
+        const int n = sendmmsg(raw.fd(), &messages_[i],
+                               static_cast<unsigned>(n_ - i), MSG_DONTWAIT);
+        if (n < 0) {
+            done(slots_[i++].tunnel, errno);
+        }
+        for (int j = 0; j < n; j++) {
+            done(slots_[i++].tunnel, 0);
+        }
+    }
+    n_ = 0;
+}
+
+void Batch::done(eoip_tunnel *tunnel, int error)
+{
+    KeepaliveState &state = tunnel->keepalive;
+
+    state.error = error;
+    if (error) {
+        state.machine.not_sent(now());
+        schedule(tunnel, state.machine.deadline());
+    } else {
+        count(tunnel->counters.tx_keepalives);
+    }
+}
+
+// Deadlines.
+
+// The deadline of 'tunnel' has passed.
+void serve(eoip_tunnel *tunnel, Batch &batch)
+{
+    KeepaliveState &state = tunnel->keepalive;
+    const auto before = state.machine.state();
+    eoip_port port;
+
+    if (!calls->poll(state.netdev, &port)) {
+        schedule(tunnel, now() + kBusy);
+        return;
+    }
+    take_heard(tunnel);
+    if (port.rx_packets != state.rx_packets) {
+        state.rx_packets = port.rx_packets;
+        state.machine.heard(now(), now());
+    }
+    if (state.machine.expire(now())) {
+        batch.add(tunnel, port.egress);
+    }
+    settle(tunnel, before);
+}
+
+// Serves up to a batch of tunnels, so that nobody waits for long for the
+// mutex.  Returns false if no more are due.
+bool serve_some(Batch &batch)
+{
+    const std::lock_guard lock(mutex);
+    const Time until = now();
+
+    for (std::size_t i = 0; i < kBatch; i++) {
+        if (queue.empty() || queue.begin()->first > until) {
+            batch.flush();
+            return false;
+        }
+        serve(queue.begin()->second, batch);
+    }
+    batch.flush();
+    return true;
+}
+
+// Keepalives that the kernel datapath lets pass.  Returns true if there may be
+// more.
+bool receive_some()
+{
+    std::array<std::array<std::uint8_t, 64>, kBatch> packets;
+    std::array<iovec, kBatch> iov;
+    std::array<mmsghdr, kBatch> messages{};
+
+    for (std::size_t i = 0; i < kBatch; i++) {
+        iov[i] = {packets[i].data(), packets[i].size()};
+        messages[i].msg_hdr.msg_iov = &iov[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    const int n = recvmmsg(raw.fd(), messages.data(), kBatch,
+                           MSG_DONTWAIT | MSG_TRUNC, nullptr);
+    for (int i = 0; i < n; i++) {
+        const std::uint8_t *ip = packets[i].data();
+        const std::size_t bytes =
+            std::min<std::size_t>(messages[i].msg_len, packets[i].size());
+        const Received rx = receive({ip, bytes}, true);
+        std::uint32_t addresses[2];
+
+        if (rx.kind != Received::Kind::keepalive) {
+            continue;
+        }
+        std::memcpy(addresses, ip + 12, sizeof addresses);
+        eoip_tunnel *tunnel = calls->find(addresses[0], addresses[1], rx.key);
+        eoip_tunnel_count_keepalive(tunnel);
+        if (tunnel) {
+            eoip_keepalive_heard(tunnel);
+        }
+    }
+    return n == int(kBatch);
+}
+
+void receive_all()
+{
+    for (int i = 0; raw.fd() >= 0 && i < kReceiveMax; i++) {
+        if (!receive_some()) {
+            break;
+        }
+    }
+}
+
+Time next_deadline()
+{
+    const std::lock_guard lock(mutex);
+    return queue.empty() ? Time::max() : queue.begin()->first;
+}
+
+void *run(void *)
+{
+    static Batch batch;
+
+    for (;;) {
+        const std::uint64_t seen = seq_read(queue_seq);
+        const Time begun = now();
+
+        receive_all();
+        while (serve_some(batch)) {
+        }
+        const Time next = next_deadline();
+        if (next != Time::max()) {
+            poll_timer_wait_until(std::max(next, begun + kRound).count());
+        }
+        if (raw.fd() >= 0) {
+            poll_fd_wait(raw.fd(), POLLIN);
+        }
+        seq_wait(queue_seq, seen);
+        poll_block();
+    }
+}
+
+void start(const eoip_keepalive_calls *calls_)
+{
+    if (!calls) {
+        calls = calls_;
+        queue_seq = seq_create();
+        changed_seq = seq_create();
+        ovs_thread_create("eoip_keepalives", run, nullptr);
+    }
+}
+
+// Reports.
+
+// Equal for equal names, so that a restart does not move a tunnel.
+unsigned phase_of(const std::string &name)
+{
+    std::uint32_t hash = 2166136261;
+    for (const char c : name) {
+        hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619;
+    }
+    return (hash ^ hash >> 16) % 1000;
+}
+
+void add_time(smap *status, const char *name, Time when)
+{
+    const long long ms = time_wall_msec() - (now() - when).count();
+    const time_t seconds = ms / 1000;
+    char text[sizeof "2000-01-01T00:00:00Z"];
+    struct tm tm;
+
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+    smap_add(status, name, text);
+}
+
+}  // namespace
+
+KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
+{
+    const std::lock_guard lock(mutex);
+    const KeepaliveState &state = tunnel->keepalive;
+    const Time noted(state.heard_at.load(std::memory_order_relaxed));
+    KeepaliveReport report;
+
+    report.state = state.flow_based
+                       ? "flow-based"
+                       : keepalive_state_name(state.machine.state());
+    report.flow_based = state.flow_based;
+    report.link_is_up = state.machine.link_is_up();
+    report.since = state.machine.since();
+    report.heard = state.machine.last_heard();
+    if (noted != Time(0) && (!report.heard || *report.heard < noted)) {
+        report.heard = noted;
+    }
+    report.now = now();
+    report.error = state.error;
+    return report;
+}
+
+}  // namespace eoip
+
+using namespace eoip;
+
+void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
+                              const eoip_keepalive_calls *calls_)
+{
+    start(calls_);
+
+    const std::lock_guard lock(mutex);
+    const Setup &setup = *tunnel->setup;
+    const Config &config = setup.config;
+    KeepaliveState &state = tunnel->keepalive;
+    const auto before = state.machine.state();
+
+    state.netdev = netdev;
+    state.flow_based = config.remote.kind == Endpoint::Kind::flow
+                       || config.in_key.flow || config.out_key.flow;
+    state.remote = setup.remote.value_or(0);
+    state.local = setup.local.value_or(0);
+    state.key = config.out_key.value;
+    state.ttl = config.ttl.value_or(kDefaultTtl);
+    state.tos = config.tos.value_or(0);
+    state.dont_fragment = config.dont_fragment;
+    state.mark = config.egress_pkt_mark;
+    state.machine.configure(state.flow_based ? std::nullopt : config.keepalive,
+                            phase_of(tunnel->name), now());
+    settle(tunnel, before);
+    seq_change(queue_seq);
+}
+
+void eoip_keepalive_stop(eoip_tunnel *tunnel)
+{
+    const std::lock_guard lock(mutex);
+
+    tunnel->keepalive.machine.configure({}, 0, now());
+    schedule(tunnel, Time::max());
+    changed.erase(tunnel);
+    tunnel->keepalive.eager = false;
+    tunnel->keepalive.netdev = nullptr;
+}
+
+void eoip_keepalive_heard(eoip_tunnel *tunnel)
+{
+    KeepaliveState &state = tunnel->keepalive;
+
+    state.heard_at.store(now().count(), std::memory_order_relaxed);
+    if (!state.eager.load(std::memory_order_relaxed)) {
+        return;
+    }
+    const std::lock_guard lock(mutex);
+    if (state.netdev) {
+        const auto before = state.machine.state();
+        take_heard(tunnel);
+        settle(tunnel, before);
+    }
+}
+
+bool eoip_keepalive_link_is_up(const eoip_tunnel *tunnel)
+{
+    return tunnel->keepalive.link_is_up.load(std::memory_order_relaxed);
+}
+
+long long eoip_keepalive_resets(const eoip_tunnel *tunnel)
+{
+    return tunnel->keepalive.resets.load(std::memory_order_relaxed);
+}
+
+void *eoip_keepalive_next_changed()
+{
+    const std::lock_guard lock(mutex);
+    if (changed.empty()) {
+        return nullptr;
+    }
+    void *netdev = (*changed.begin())->keepalive.netdev;
+    changed.erase(changed.begin());
+    return netdev;
+}
+
+void eoip_keepalive_wait()
+{
+    if (calls) {
+        const std::uint64_t seen = seq_read(changed_seq);
+        const std::lock_guard lock(mutex);
+        if (changed.empty()) {
+            seq_wait(changed_seq, seen);
+        } else {
+            poll_immediate_wake();
+        }
+    }
+}
+
+void eoip_keepalive_get_status(const eoip_tunnel *tunnel, smap *status)
+{
+    const KeepaliveReport report = keepalive_report(tunnel);
+
+    smap_add(status, "keepalive_state", report.state);
+    add_time(status, "keepalive_since", report.since);
+    if (report.heard) {
+        add_time(status, "keepalive_last_heard", *report.heard);
+    }
+}

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keepalives against bytes: site b is a wire, where a RouterOS would be.
+
+    host-a -- [br0 e1 | br-phy] == underlay == b (this test, no switch)
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import threading
+import time
+
+from sandbox import ADDRESS, Skip, check, check_equal, until
+from packets import ARP_IN_TUNNEL_100, MAGIC, eoip, ethernet, ipv4
+
+UP = ["--plain-b"]
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+MANY = 1000
+
+
+def keepalive(key):
+    return eoip(b"", key)
+
+
+def is_keepalive(packet):
+    return packet[23] == 47 and packet[34:40] == MAGIC + b"\0\0"
+
+
+class Peer:
+    """The wire at b, and a thread that sends what a peer sends."""
+
+    def __init__(self, sandbox):
+        self.switch_mac = sandbox.mac("a", "br-phy")
+        self.wire = sandbox.wire("b")
+        # Else the switch asks for our address.
+        sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
+                       "02:00:00:00:01:0b")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.wire.sock.close()
+
+    def send(self, payload):
+        self.wire.send(ethernet(ipv4(payload), self.switch_mac))
+
+    def next_keepalive(self, seconds=5.0):
+        """Its arrival time, and the packet without Ethernet and padding."""
+        packet = self.wire.wait_for(is_keepalive, "no keepalive on the wire",
+                                    seconds=seconds)
+        return time.monotonic(), packet[14:42]
+
+    @contextlib.contextmanager
+    def sending(self, payloads, interval):
+        """Sends all payloads every `interval` seconds meanwhile, evenly, as
+        more at once than fit into a receive buffer would be lost."""
+        stop = threading.Event()
+
+        def run():
+            step = max(1, len(payloads) // 20)
+            while True:
+                for i in range(0, len(payloads), step):
+                    for payload in payloads[i:i + step]:
+                        self.send(payload)
+                    if stop.wait(interval * step / len(payloads)):
+                        return
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(10)
+
+
+def add(sandbox, value, port="e1", key=100):
+    sandbox.add_tunnel("a", port, remote_ip=ADDRESS["b"], key=key,
+                       keepalive=value)
+
+
+def shown(sandbox, port="e1"):
+    return next(tunnel["keepalive"] for tunnel
+                in sandbox.shown("a")["tunnels"] if tunnel["name"] == port)
+
+
+def wait_for(sandbox, state, seconds=10.0):
+    """Returns when the state has come, to 20 ms."""
+    until(lambda: shown(sandbox)["state"] == state,
+          f"the keepalive state does not become {state!r}, but is "
+          f"{shown(sandbox)}", seconds)
+    return time.monotonic()
+
+
+def test_sent_bytes(sandbox):
+    """Every outer byte of a keepalive, as the options of the tunnel say."""
+    with Peer(sandbox) as peer:
+        sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=1234, ttl=7,
+                           tos=184, df_default="true", local_ip=ADDRESS["a"])
+        _, packet = peer.next_keepalive()
+        expected = ipv4(bytes.fromhex("200164000000d204"), src=ADDRESS["a"],
+                        dst=ADDRESS["b"], ttl=7, tos=184, fragment=0x4000,
+                        ident=int.from_bytes(packet[4:6], "big"))
+        check_equal("the keepalive", packet.hex(), expected.hex())
+
+
+def test_defaults_send_and_never_go_down(sandbox):
+    """RouterOS at its defaults shows the tunnel running, and one that sends
+    none does not take ours down."""
+    with Peer(sandbox) as peer:
+        sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
+        peer.next_keepalive()
+    check_equal("interval", shown(sandbox)["interval"], 10)
+    check_equal("retries", shown(sandbox)["retries"], 0)
+    check_equal("state", shown(sandbox)["state"], "unwatched")
+    until(lambda: sandbox.get("a", "e1", "link_state") == "up",
+          "the link is not up")
+    until(lambda: "keepalive_state=unwatched"
+          in sandbox.get("a", "e1", "status"), "the status column does not say")
+
+
+def test_none_sends_none(sandbox):
+    """keepalive=none, and flow-based ports; what is heard is counted."""
+    sandbox.add_tunnel("a", "e1", remote_ip=ADDRESS["b"], key=100,
+                       keepalive="none")
+    sandbox.add_tunnel("a", "e2", remote_ip="flow", key="flow",
+                       keepalive="1s,3")
+    sandbox.add_tunnel("a", "e3", remote_ip=ADDRESS["b"], key="flow",
+                       keepalive="1s,3")
+    with Peer(sandbox) as peer:
+        check(not any(map(is_keepalive, peer.wire.frames(3))),
+              "a keepalive was sent")
+        peer.send(keepalive(100))
+    until(lambda: sandbox.statistics("a")["rx_keepalives"] == 1,
+          "the keepalive is not counted")
+    check_equal("state", shown(sandbox)["state"], "off")
+    for port in "e2", "e3":
+        check_equal("state", shown(sandbox, port)["state"], "flow-based")
+        until(lambda: sandbox.get("a", port, "status").find(
+            "keepalive_state=flow-based") > 0, "the status does not say")
+
+
+def test_interval(sandbox):
+    """12 keepalives at 1 s: no drift, and jitter far below the interval."""
+    with Peer(sandbox) as peer:
+        add(sandbox, "1s")
+        peer.next_keepalive()  # At once; the others have their phase.
+        times = [peer.next_keepalive()[0] for _ in range(13)]
+    gaps = [after - before for before, after in zip(times[1:], times[2:])]
+    drift = sum(gaps) - len(gaps)
+    jitter = statistics.median(abs(gap - 1) for gap in gaps)
+    check(abs(drift) < 0.1, f"{len(gaps)} gaps take {sum(gaps):.3f} s")
+    check(jitter < 0.05, f"gaps are {[f'{gap:.3f}' for gap in gaps]}")
+    return (f"median deviation {jitter * 1000:.1f} ms, largest "
+            f"{max(abs(gap - 1) for gap in gaps) * 1000:.1f} ms of 1 s")
+
+
+def test_peer_comes_and_goes(sandbox):
+    """Only keepalives: silence takes the link down after interval x retries,
+    one of them brings it back at once."""
+    add(sandbox, "1s,3")
+    begun = time.monotonic()
+    check_equal("state", shown(sandbox)["state"], "waiting")
+    took = wait_for(sandbox, "down") - begun
+    check(2 <= took <= 4, f"who never spoke is down after {took:.2f} s")
+    until(lambda: sandbox.get("a", "e1", "link_state") == "down",
+          "link_state does not follow")
+    with Peer(sandbox) as peer:
+        peer.send(keepalive(100))
+        begun = time.monotonic()
+        woken = wait_for(sandbox, "up") - begun
+        check(woken < 0.5, f"up after {woken:.2f} s")
+        until(lambda: sandbox.get("a", "e1", "link_state") == "up",
+              "link_state does not follow")
+        with peer.sending([keepalive(100)], 1):
+            time.sleep(5)
+            check_equal("state", shown(sandbox)["state"], "up")
+        begun = time.monotonic()
+        took = wait_for(sandbox, "down") - begun
+    check(2 <= took <= 4, f"who falls silent is down after {took:.2f} s")
+    status = sandbox.get("a", "e1", "status")
+    for word in "keepalive_state", "keepalive_since", "keepalive_last_heard":
+        check(word in status, f"no {word} in {status}")
+    check_equal("link_resets", sandbox.get("a", "e1", "link_resets"), "3")
+    return f"down after {took:.2f} s of silence at 1s,3"
+
+
+def test_frames_are_signs_of_life(sandbox):
+    """A peer that sends frames, but no keepalives, is there."""
+    add(sandbox, "1s,2")
+    with Peer(sandbox) as peer:
+        wait_for(sandbox, "down")
+        with peer.sending([ARP_IN_TUNNEL_100], 0.3):
+            wait_for(sandbox, "up", 3)
+            time.sleep(4)
+            check_equal("state", shown(sandbox)["state"], "up")
+        wait_for(sandbox, "down", 4)
+    check_equal("rx_keepalives", sandbox.statistics("a")["rx_keepalives"], 0)
+
+
+def test_keepalives_of_others(sandbox):
+    """Another id, another sender: no sign of life of this tunnel."""
+    add(sandbox, "1s,2")
+    with Peer(sandbox) as peer:
+        wait_for(sandbox, "down")
+        peer.send(keepalive(101))
+        peer.wire.send(ethernet(ipv4(keepalive(100), src="192.0.2.77"),
+                                peer.switch_mac))
+        peer.send(eoip(b"\0" * 5, 100))  # Too short to be a frame.
+        time.sleep(1.5)
+    check_equal("state", shown(sandbox)["state"], "down")
+
+
+def test_stopped_process(sandbox):
+    """A switch that was stopped for long does not blame the peer."""
+    add(sandbox, "1s,2")
+    pid = sandbox.vswitchd_pid("a")
+    with Peer(sandbox) as peer, peer.sending([keepalive(100)], 1):
+        wait_for(sandbox, "up")
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(6)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(3)
+        check_equal("state", shown(sandbox)["state"], "up")
+    check_equal("link_resets", sandbox.get("a", "e1", "link_resets"), "0")
+
+
+def test_restart(sandbox):
+    """After a restart of ovs-vswitchd keepalives go on, and the link is not
+    down meanwhile."""
+    add(sandbox, "1s,3")
+    sandbox.restart("a")
+    with Peer(sandbox) as peer:
+        with peer.sending([keepalive(100)], 1):
+            peer.next_keepalive(10)
+            wait_for(sandbox, "up")
+    check_equal("link_resets", sandbox.get("a", "e1", "link_resets"), "0")
+
+
+def test_settings_change(sandbox):
+    """From watched and down to unwatched and up, and to nothing sent."""
+    add(sandbox, "1s,2")
+    wait_for(sandbox, "down")
+    sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=1s")
+    wait_for(sandbox, "unwatched")
+    until(lambda: sandbox.get("a", "e1", "link_state") == "up",
+          "the link is not up")
+    sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=none")
+    wait_for(sandbox, "off")
+    with Peer(sandbox) as peer:
+        check(not any(map(is_keepalive, peer.wire.frames(2))),
+              "a keepalive was sent")
+
+
+def test_no_route(sandbox):
+    """Said in eoip/show, tried again, and sent when there is a route."""
+    sandbox.add_tunnel("a", remote_ip="203.0.113.1", key=100)
+    check("no route" in shown(sandbox).get("error", ""), f"{shown(sandbox)}")
+    check_equal("tx_keepalives", sandbox.statistics("a")["tx_keepalives"], 0)
+    sandbox.exec("a", "ip", "route", "add", "203.0.113.0/24", "via",
+                 ADDRESS["b"])
+    try:
+        until(lambda: sandbox.statistics("a")["tx_keepalives"] > 0,
+              "no keepalive was sent")
+        check("error" not in shown(sandbox), f"{shown(sandbox)}")
+    finally:
+        sandbox.exec("a", "ip", "route", "del", "203.0.113.0/24")
+
+
+@contextlib.contextmanager
+def controller(sandbox):
+    """os-ken, as site a's controller.  Yields the lines that it has said."""
+    if not shutil.which("osken-manager"):
+        raise Skip("no osken-manager; it is in Debian's python3-os-ken")
+    lines = []
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", sandbox.netns("a"), "osken-manager",
+         "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", "16653",
+         f"{HERE}/port_status_app.py"], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    thread = threading.Thread(target=read_lines, args=(process, lines),
+                              daemon=True)
+    thread.start()
+    try:
+        sandbox.exec("a", "ip", "link", "set", "lo", "up")
+        sandbox.vsctl("a", "set", "bridge", "br0", "protocols=OpenFlow13",
+                      "--", "set-controller", "br0", "tcp:127.0.0.1:16653",
+                      "--", "set", "controller", "br0",
+                      "connection-mode=out-of-band")
+        until(lambda: "connected" in lines, "os-ken does not connect", 30)
+        yield lines
+    finally:
+        sandbox.vsctl("a", "del-controller", "br0", "--", "clear", "bridge",
+                      "br0", "protocols")
+        process.terminate()
+        process.wait(10)
+
+
+def read_lines(process, lines):
+    for line in process.stdout:
+        lines.append(line.strip())
+
+
+def test_port_status(sandbox):
+    """A real OpenFlow controller sees the link go down and come back."""
+    add(sandbox, "1s,2")
+    with Peer(sandbox) as peer, controller(sandbox) as lines:
+        wait_for(sandbox, "down")
+        lines.clear()
+        peer.send(keepalive(100))
+        until(lambda: "e1 up" in lines, f"PORT_STATUS says {lines}")
+        until(lambda: "e1 down" in lines, f"PORT_STATUS says {lines}")
+
+
+def test_many(sandbox):
+    """1000 tunnels of one peer: up by its keepalives, down by its silence."""
+    words = []
+    for key in range(1, MANY + 1):
+        words += ["--", "add-port", "br0", f"e{key}", "--", "set",
+                  "interface", f"e{key}", "type=eoip",
+                  f"options:remote_ip={ADDRESS['b']}", f"options:key={key}",
+                  "options:keepalive=2s,3"]
+    sandbox.vsctl("a", "--no-wait", *words[1:])
+
+    def states():
+        return [tunnel["keepalive"] for tunnel in sandbox.shown("a")["tunnels"]]
+
+    def count(state):
+        return sum(each["state"] == state for each in states())
+
+    with Peer(sandbox) as peer:
+        with peer.sending([keepalive(key) for key in range(1, MANY + 1)], 1):
+            until(lambda: count("up") == MANY, "not all come up", 40)
+            time.sleep(4)
+            check_equal("up", count("up"), MANY)
+        until(lambda: count("down") == MANY,
+              f"after a silence of 6 s: {count('down')} are down", 20)
+        # From the last thing heard to the change, as the switch has noted.
+        silent = [(each["heard_ago_ms"] - each["state_age_ms"]) / 1000
+                  for each in states()]
+        with peer.sending([keepalive(key) for key in range(1, MANY + 1)], 1):
+            until(lambda: count("up") == MANY, "not all come back", 20)
+    check(4 <= min(silent) and max(silent) <= 8,
+          f"down after {min(silent):.2f} to {max(silent):.2f} s at 2s,3")
+    return (f"{MANY} at 2s,3: down after {min(silent):.2f} to "
+            f"{max(silent):.2f} s of silence")

@@ -131,13 +131,23 @@ struct Number {
     return kNone;
 }
 
-[[nodiscard]] Fault parse_df_default(std::string_view value, Config &config)
+[[nodiscard]] Fault parse_bool(std::string_view value, bool &truth)
 {
     if (value != "true" && value != "false") {
         return "is not a truth value";
     }
-    config.dont_fragment = value == "true";
+    truth = value == "true";
     return kNone;
+}
+
+[[nodiscard]] Fault parse_df_default(std::string_view value, Config &config)
+{
+    return parse_bool(value, config.dont_fragment);
+}
+
+[[nodiscard]] Fault parse_clamp(std::string_view value, Config &config)
+{
+    return parse_bool(value, config.clamp_tcp_mss);
 }
 
 // Takes the decimal digits at the front of 'text' away.
@@ -271,6 +281,10 @@ constexpr Row kRows[] = {
       "intervals of silence, at least 2, the link goes down; with 0 retries "
       "it never does."},
      parse_keepalive},
+    {{"clamp_tcp_mss", "\"true\" or \"false\"", "true",
+      "Whether TCP connections through the tunnel are told, when they begin, "
+      "to use segments that fit it in one piece."},
+     parse_clamp},
     {{"egress_pkt_mark", "0 to 4294967295", "",
       "The mark of the outer packet, for the routing rules of the host."},
      parse_mark},

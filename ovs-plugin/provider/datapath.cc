@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "eoip/mss.h"
 #include "eoip/wire.h"
 
 namespace {
@@ -76,6 +77,14 @@ std::span<const Port> candidates(eoip::GreKind kind, bool is_ipv6)
     return is_ipv6 ? kForGre6 : kForGre4;
 }
 
+[[gnu::noinline]] void note_syn(eoip_received *received,
+                                const std::uint8_t *frame)
+{
+    if (eoip::may_be_syn(frame, received->frame_bytes)) {
+        received->flags |= EOIP_TCP_SYN;
+    }
+}
+
 }  // namespace
 
 void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
@@ -89,6 +98,13 @@ void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
     received->drop = static_cast<std::uint8_t>(rx.drop);
     received->key = rx.key;
     received->frame_bytes = rx.frame_bytes;
+
+    const auto *frame =
+        static_cast<const std::uint8_t *>(ip) + eoip::kFrameOffset;
+    if (rx.kind == Kind::frame
+        && !eoip::is_plainly_no_syn(frame, rx.frame_bytes)) [[unlikely]] {
+        note_syn(received, frame);  // Last, so that nothing has to be saved.
+    }
 }
 
 void eoip_put_header(void *out, uint16_t key)

@@ -61,6 +61,9 @@ struct eoip_hooks {
      * the batch were not dropped. */
     size_t (*kept_back)(void);
 
+    /* The packets of 'tunnel' leave through a device with this MTU. */
+    void (*underlay_mtu)(const struct netdev *tunnel, int mtu);
+
     /* Drops from 'batch' the frames that no EoIP packet can carry, or that
      * 'push' may not. */
     void (*limit_push)(struct dp_packet_batch *batch,
@@ -214,90 +217,143 @@ eoip_fragment(struct dp_packet_batch *batch,
     }
 }
 
-/* The EoIP header in a push action. */
-static inline void *
-eoip_push_l4(const struct ovs_action_push_tnl *push)
+/* IP protocol of the packets. */
+static inline uint8_t
+eoip_nw_proto(bool is_ipv6)
 {
-    return (char *) push->header + ETH_HEADER_LEN + IP_HEADER_LEN;
+    return is_ipv6 ? EOIP6_IPPROTO : EOIP_IPPROTO;
 }
 
-/* Until there is a frame, the length in the header of a push action is that of
- * the longest one that the underlay carries in one piece, or 0 for any. */
-static inline void
-eoip_set_push_mtu(struct ovs_action_push_tnl *push, const struct netdev *netdev)
+/* True if the prepared header is that of EoIPv6. */
+static inline bool
+eoip_push_is_ipv6(const struct ovs_action_push_tnl *push)
 {
-    int mtu;
+    const struct eth_header *eth = (const void *) push->header;
 
-    if (push->tnl_type == OVS_VPORT_TYPE_EOIP
-        && !netdev_get_mtu(netdev, &mtu)
-        && mtu > IP_HEADER_LEN + EOIP_HLEN) {
-        int frame = MIN(mtu - IP_HEADER_LEN - EOIP_HLEN, EOIP_FRAME_MAX);
-        ovs_be16 length = htons(frame);
+    return eth->eth_type == htons(ETH_TYPE_IPV6);
+}
 
-        memcpy((char *) eoip_push_l4(push)
-               + offsetof(struct eoip_hdr, frame_len), &length, sizeof length);
+/* Bytes between Ethernet and the frame. */
+static inline size_t
+eoip_push_overhead(bool is_ipv6)
+{
+    return is_ipv6 ? IPV6_HEADER_LEN + EOIP6_HLEN : IP_HEADER_LEN + EOIP_HLEN;
+}
+
+/* The prepared header behind Ethernet. */
+static inline uint8_t *
+eoip_push_ip(const struct ovs_action_push_tnl *push)
+{
+    return (uint8_t *) push->header + ETH_HEADER_LEN;
+}
+
+static inline uint16_t
+eoip_push_key(const struct ovs_action_push_tnl *push)
+{
+    const uint8_t *ip = eoip_push_ip(push);
+    const uint8_t *eoip = ip + (eoip_push_is_ipv6(push) ? IPV6_HEADER_LEN
+                                                        : IP_HEADER_LEN);
+
+    return eoip_push_is_ipv6(push) ? (eoip[0] & 0xf0) << 4 | eoip[1]
+                                   : eoip[6] | eoip[7] << 8;
+}
+
+/* Until there is a frame, a length in the prepared header, that of EoIP or of
+ * IPv6's payload, is that of the longest frame that the underlay carries in
+ * one piece, or 0 for any. */
+static inline uint8_t *
+eoip_push_limit_at(const struct ovs_action_push_tnl *push)
+{
+    return eoip_push_ip(push) + (eoip_push_is_ipv6(push) ? 4
+                                                         : IP_HEADER_LEN + 4);
+}
+
+static inline uint16_t
+eoip_push_limit(const struct ovs_action_push_tnl *push)
+{
+    const uint8_t *limit = eoip_push_limit_at(push);
+
+    return limit[0] << 8 | limit[1];
+}
+
+static inline void
+eoip_push_set_limit(struct ovs_action_push_tnl *push, uint16_t limit)
+{
+    memcpy(eoip_push_limit_at(push), (uint8_t []) { limit >> 8, limit & 0xff },
+           2);
+}
+
+static inline void
+eoip_set_push_mtu(struct ovs_action_push_tnl *push,
+                  const struct netdev *tunnel, const struct netdev *underlay)
+{
+    int overhead, mtu;
+
+    if (push->tnl_type != OVS_VPORT_TYPE_EOIP
+        || netdev_get_mtu(underlay, &mtu)) {
+        return;
+    }
+    overhead = eoip_push_overhead(eoip_push_is_ipv6(push));
+    if (mtu > overhead) {
+        eoip_hooks->underlay_mtu(tunnel, mtu);
+        eoip_push_set_limit(push, MIN(mtu - overhead, EOIP_FRAME_MAX));
     }
 }
 
-/* Tunnel key in the EoIP header at 'l4'. */
-static inline uint16_t
-eoip_header_key(const void *l4)
-{
-    const uint8_t *id = (const uint8_t *) l4
-                        + offsetof(struct eoip_hdr, tunnel_id);
-
-    return id[0] | id[1] << 8;
-}
-
-static inline uint16_t
-eoip_header_length(const void *l4)
-{
-    const uint8_t *length = (const uint8_t *) l4
-                            + offsetof(struct eoip_hdr, frame_len);
-
-    return length[0] << 8 | length[1];
-}
-
-/* Writes the EoIP header at 'l4' of a push action. */
+/* Writes what is behind the IP header of a push action. */
 static inline void
-eoip_format_header(const void *l4, struct ds *ds)
+eoip_format_header(const struct ovs_action_push_tnl *push, struct ds *ds)
 {
-    uint16_t length = eoip_header_length(l4);
+    bool is_ipv6 = eoip_push_is_ipv6(push);
+    uint16_t limit = eoip_push_limit(push);
 
-    ds_put_format(ds, "eoip(id=%"PRIu16, eoip_header_key(l4));
-    if (length) {
-        ds_put_format(ds, ",mtu=%d", IP_HEADER_LEN + EOIP_HLEN + length);
+    ds_put_format(ds, "eoip%s(id=%"PRIu16, is_ipv6 ? "6" : "",
+                  eoip_push_key(push));
+    if (limit) {
+        ds_put_format(ds, ",mtu=%"PRIuSIZE,
+                      eoip_push_overhead(is_ipv6) + limit);
     }
     ds_put_char(ds, ')');
 }
 
 /* Parses what eoip_format_header() wrote, and the parenthesis behind it, from
- * 's' + '*n' into the EoIP header at 'l4'.  Returns true and advances '*n' if
- * it is one. */
+ * 's' + '*n' into 'push', whose Ethernet and IP headers are there.  Returns
+ * true, advances '*n' and stores the length of all headers, if it is one. */
 static inline bool
-eoip_parse_header(const char *s, int *n, void *l4)
+eoip_parse_header(const char *s, int *n, struct ovs_action_push_tnl *push,
+                  uint32_t *header_len)
 {
-    uint32_t key, mtu = IP_HEADER_LEN + EOIP_HLEN;
+    bool is_ipv6 = eoip_push_is_ipv6(push);
+    uint32_t overhead = eoip_push_overhead(is_ipv6);
+    uint32_t key, mtu = overhead;
+    uint8_t *ip = eoip_push_ip(push);
     int end = *n;
 
-    if (!ovs_scan_len(s, &end, "eoip(id=%"SCNi32, &key) || key > EOIP_KEY_MAX) {
+    if (!ovs_scan_len(s, &end, is_ipv6 ? "eoip6(id=%"SCNi32
+                                       : "eoip(id=%"SCNi32, &key)
+        || key > (is_ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX)) {
         return false;
     }
     if (ovs_scan_len(s, &end, ",mtu=%"SCNi32, &mtu)
-        && (mtu <= IP_HEADER_LEN + EOIP_HLEN || mtu > UINT16_MAX)) {
+        && (mtu <= overhead || mtu > UINT16_MAX)) {
         return false;
     }
     if (!ovs_scan_len(s, &end, "))")) {
         return false;
     }
-
-    struct eoip_hdr eoip = {
-        .magic = htonl(EOIP_MAGIC),
-        .frame_len = htons(mtu - IP_HEADER_LEN - EOIP_HLEN),
-    };
-    memcpy(&eoip.tunnel_id, (uint8_t []) { key & 0xff, key >> 8 },
-           sizeof eoip.tunnel_id);
-    memcpy(l4, &eoip, sizeof eoip);
+    if (is_ipv6) {
+        memcpy(ip + IPV6_HEADER_LEN,
+               (uint8_t []) { key >> 8 << 4 | EOIP6_MAGIC >> 8, key & 0xff },
+               EOIP6_HLEN);
+    } else {
+        memcpy(ip + IP_HEADER_LEN,
+               (uint8_t []) { EOIP_MAGIC >> 24, EOIP_MAGIC >> 16 & 0xff,
+                              EOIP_MAGIC >> 8 & 0xff, EOIP_MAGIC & 0xff,
+                              0, 0, key & 0xff, key >> 8 },
+               EOIP_HLEN);
+    }
+    eoip_push_set_limit(push, mtu - overhead);
+    *header_len = ETH_HEADER_LEN + overhead;
     *n = end;
     return true;
 }

@@ -28,11 +28,12 @@ enum eoip_kind { EOIP_FRAME, EOIP_KEEPALIVE, EOIP_DROPPED };
 
 #define EOIP_KEY_KNOWN 1    /* 'key' was read, also from what is dropped. */
 #define EOIP_TRIMMED 2      /* Bytes behind the frame are to be cut off. */
+#define EOIP_TCP_SYN 4      /* The frame begins a TCP connection. */
 
 /* What a received packet turned out to be. */
 struct eoip_received {
     uint8_t kind;           /* enum eoip_kind. */
-    uint8_t flags;          /* EOIP_KEY_KNOWN, EOIP_TRIMMED. */
+    uint8_t flags;          /* EOIP_KEY_KNOWN and so on. */
     uint8_t drop;           /* enum eoip_drop, if EOIP_DROPPED. */
     uint16_t key;
     uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN. */
@@ -170,6 +171,15 @@ bool eoip_tunnel_resolve(struct eoip_tunnel *, eoip_resolver *,
 /* Any thread: true if the tunnel knows the addresses of both its ends, or
  * leaves them to the flows. */
 bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
+
+/* Any thread: the MTU of the device that the tunnel's packets leave through.
+ * 1500 until that is known. */
+void eoip_tunnel_set_underlay_mtu(struct eoip_tunnel *, int mtu);
+
+/* Any thread: lowers the MSS of the TCP SYN 'frame' of 'n_bytes', if the
+ * tunnel is to do so and it exceeds what fits the underlay in one piece. */
+void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, void *frame,
+                           size_t n_bytes);
 
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);

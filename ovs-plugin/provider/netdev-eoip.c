@@ -599,9 +599,8 @@ static void
 limit_push(struct dp_packet_batch *batch,
            const struct ovs_action_push_tnl *push)
 {
-    const struct ip_header *ip
-        = (void *) ((char *) push->header + ETH_HEADER_LEN);
-    uint16_t fits = eoip_header_length(ip + 1);
+    const struct ip_header *ip = (void *) eoip_push_ip(push);
+    uint16_t fits = eoip_push_limit(push);
     size_t limit = fits ? fits : EOIP_FRAME_MAX;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);
@@ -619,7 +618,7 @@ limit_push(struct dp_packet_batch *batch,
             eoip_tunnel_count_drop(
                 match_packet(get_16aligned_be32(&ip->ip_dst),
                              get_16aligned_be32(&ip->ip_src),
-                             eoip_header_key(ip + 1)),
+                             eoip_push_key(push)),
                 too_long ? EOIP_DROP_FRAME_TOO_LONG : EOIP_DROP_EXCEEDS_MTU);
             dp_packet_delete(packet);
         }
@@ -679,8 +678,7 @@ fragment(struct dp_packet_batch *batch,
          const struct ovs_action_push_tnl *push, odp_execute_cb execute,
          void *aux)
 {
-    size_t mtu = EOIP_OUTER_HLEN
-                 + eoip_header_length(eoip_push_l4(push));
+    size_t mtu = EOIP_OUTER_HLEN + eoip_push_limit(push);
     struct dp_packet_batch pieces;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);
@@ -703,9 +701,10 @@ fragment(struct dp_packet_batch *batch,
     }
 }
 
-/* Counts what is not simply a frame. */
+/* Does what is due for packets that are not simply a frame, whose IPv4 header
+ * is at 'ip'. */
 static void
-account(const struct flow_tnl *tnl, const struct eoip_received *rx)
+account(const struct flow_tnl *tnl, const struct eoip_received *rx, char *ip)
 {
     struct eoip_tunnel *tunnel = rx->flags & EOIP_KEY_KNOWN
         ? match_packet(tnl->ip_src, tnl->ip_dst, rx->key) : NULL;
@@ -717,8 +716,11 @@ account(const struct flow_tnl *tnl, const struct eoip_received *rx)
         if (tunnel) {
             eoip_keepalive_heard(tunnel);
         }
-    } else {
+    } else if (rx->flags & EOIP_TRIMMED) {
         eoip_tunnel_count_trimmed(tunnel);
+    }
+    if (rx->flags & EOIP_TCP_SYN && tunnel) {
+        eoip_tunnel_clamp_mss(tunnel, ip + EOIP_OUTER_HLEN, rx->frame_bytes);
     }
 }
 
@@ -756,7 +758,7 @@ keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
 static struct dp_packet *
 netdev_eoip_pop_header(struct dp_packet *packet)
 {
-    const char *ip = dp_packet_l3(packet);
+    char *ip = dp_packet_l3(packet);
     size_t n_bytes = ip ? (char *) dp_packet_tail(packet) - ip : 0;
     const struct ip_header *nh = (const void *) ip;
     struct flow_tnl *tnl = &packet->md.tunnel;
@@ -772,8 +774,9 @@ netdev_eoip_pop_header(struct dp_packet *packet)
         tnl->ip_src = get_16aligned_be32(&nh->ip_src);
         tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
     }
-    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.flags & EOIP_TRIMMED)) {
-        account(tnl, &rx);
+    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME
+                     || rx.flags & (EOIP_TRIMMED | EOIP_TCP_SYN))) {
+        account(tnl, &rx, ip);
         if (rx.kind != EOIP_FRAME) {
             n_kept_back += rx.kind == EOIP_KEEPALIVE;
             dp_packet_delete(packet);
@@ -786,7 +789,7 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     tnl->flags = FLOW_TNL_F_KEY;
 
     packet->packet_type = htonl(PT_ETH);
-    dp_packet_set_data(packet, (char *) ip + EOIP_OUTER_HLEN);
+    dp_packet_set_data(packet, ip + EOIP_OUTER_HLEN);
     dp_packet_set_size(packet, rx.frame_bytes);
     dp_packet_reset_offsets(packet);
     return packet;
@@ -892,6 +895,12 @@ pop_shared(struct dp_packet_batch *batch, const struct eoip_pop *pop,
 }
 
 static void
+underlay_mtu(const struct netdev *tunnel, int mtu)
+{
+    eoip_tunnel_set_underlay_mtu(netdev_eoip_cast(tunnel)->tunnel, mtu);
+}
+
+static void
 port_changed(const char *type, odp_port_t port)
 {
     eoip_port_set(type, odp_to_u32(port));
@@ -945,6 +954,7 @@ eoip_provider_register(void)
         .pop_shared = pop_shared,
         .kept_back = kept_back,
         .limit_push = limit_push,
+        .underlay_mtu = underlay_mtu,
         .fragment = fragment,
         .set_other_config = set_other_config,
     };

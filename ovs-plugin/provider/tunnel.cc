@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 
+#include "eoip/mss.h"
+
 #include "util.h"
 #include <config.h>
 extern "C" {
@@ -206,6 +208,24 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel)
 {
     tunnel->setup = tunnel->prepared;
     tunnel->resolved = tunnel->prepared.resolved();
+    tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
+}
+
+void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
+{
+    tunnel->underlay_mtu.store(mtu, std::memory_order_relaxed);
+}
+
+void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, void *frame,
+                           size_t n_bytes)
+{
+    constexpr int kOverhead = EOIP_OUTER_HLEN + 14;
+    const int mtu = tunnel->underlay_mtu.load(std::memory_order_relaxed);
+
+    if (tunnel->clamp_mss.load(std::memory_order_relaxed) && mtu > kOverhead) {
+        eoip::clamp_mss({static_cast<std::uint8_t *>(frame), n_bytes},
+                        static_cast<std::size_t>(mtu - kOverhead));
+    }
 }
 
 bool eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,

@@ -91,6 +91,8 @@ struct eoip_tunnel {
     std::optional<eoip::Setup> setup;  // In force.  Main thread only.
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.
+    std::atomic<bool> clamp_mss{true};
+    std::atomic<int> underlay_mtu{1500};
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;
 };

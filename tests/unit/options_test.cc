@@ -124,6 +124,12 @@ Good df(std::string_view value, bool expected)
             with([&](Config &c) { c.dont_fragment = expected; })};
 }
 
+Good clamp(std::string_view value, bool expected)
+{
+    return {{"clamp_tcp_mss", value},
+            with([&](Config &c) { c.clamp_tcp_mss = expected; })};
+}
+
 Good mark(std::string_view value, std::uint32_t expected)
 {
     return {{"egress_pkt_mark", value},
@@ -184,6 +190,8 @@ std::vector<Good> good_options()
         tos("inherit", std::nullopt),
         df("true", true),
         df("false", false),
+        clamp("true", true),
+        clamp("false", false),
         {{"keepalive", "none"}, with([](Config &c) { c.keepalive.reset(); })},
         keepalive("10s,10", 10, 10),
         keepalive("10,10", 10, 10),
@@ -296,6 +304,8 @@ constexpr Bad kBadOptions[] = {
     {"df_default", "TRUE", "is not a truth value"},
     {"df_default", "1", "is not a truth value"},
     {"df_default", "", "is empty"},
+    {"clamp_tcp_mss", "yes", "is not a truth value"},
+    {"clamp_tcp_mss", "1400", "is not a truth value"},
     {"keepalive", "", "is empty"},
     {"keepalive", "100ms", "is finer than a second, which RouterOS is not"},
     {"keepalive", "1s100ms", "is finer than a second, which RouterOS is not"},
@@ -545,6 +555,7 @@ TEST(NearestOption, KnowsCommonSlips)
         {"df_defualt", "df_default"},
         {"pkt_mark", ""},
         {"egress_mark", "egress_pkt_mark"},
+        {"clamp-tcp-mss", "clamp_tcp_mss"},
         {"keepalives", "keepalive"},
         {"keep-alive", "keepalive"},
         {"csum", ""},

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MSS of TCP connections through the tunnel, seen at the host.
+
+    host-a -- [br0 e1 | br-phy] == underlay == b (this test, no switch)
+
+The underlay's MTU is 1500, so that a packet with a frame of 1458 + 14 bytes
+fits: an MSS of 1418 over IPv4, 1398 over IPv6."""
+
+import socket
+import struct
+
+from sandbox import ADDRESS, check_equal
+from packets import checksum, eoip, ethernet, ipv4
+
+UP = ["--plain-b"]
+
+SOURCE = bytes.fromhex("0200000000ff")
+VLAN = bytes.fromhex("81000005")
+
+
+def tcp(pseudo, flags=0x02, options=struct.pack("!BBH", 2, 4, 1460)):
+    segment = struct.pack("!HHIIBBHHH", 12345, 80, 1, 0,
+                          (20 + len(options)) // 4 << 4, flags, 64240, 0,
+                          0) + options
+    value = checksum(pseudo + struct.pack("!HH", 6, len(segment)) + segment)
+    return segment[:16] + struct.pack("!H", value) + segment[18:]
+
+
+def addresses(family):
+    here, there = {socket.AF_INET: ("10.0.0.1", "10.0.0.9"),
+                   socket.AF_INET6: ("2001:db8::1", "2001:db8::9")}[family]
+    return socket.inet_pton(family, there) + socket.inet_pton(family, here)
+
+
+def frame(sandbox, family, tag=b"", **fields):
+    segment = tcp(addresses(family), **fields)
+    if family == socket.AF_INET:
+        packet = ipv4(segment, src="10.0.0.9", dst="10.0.0.1", proto=6)
+        kind = b"\x08\x00"
+    else:
+        packet = struct.pack("!IHBB", 6 << 28, len(segment), 6, 64)
+        packet += addresses(family) + segment
+        kind = b"\x86\xdd"
+    return sandbox.mac("host-a") + SOURCE + tag + kind + packet
+
+
+def received(sandbox, family, tag=b"", **fields):
+    """The TCP header that host-a sees; its checksum is right."""
+    sent = frame(sandbox, family, tag, **fields)
+    mac = sandbox.mac("a", "br-phy")
+    sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
+                   "02:00:00:00:01:0b")
+    with sandbox.wire("host-a") as host, sandbox.wire("b") as underlay:
+        underlay.send(ethernet(ipv4(eoip(sent)), mac))
+        seen = host.wait_for(lambda seen: seen[6:12] == SOURCE,
+                             "host-a sees nothing")
+    header = 14 + len(tag) + (20 if family == socket.AF_INET else 40)
+    segment = seen[header:]
+    check_equal("checksum", checksum(
+        addresses(family) + struct.pack("!HH", 6, len(segment)) + segment), 0)
+    check_equal("all before TCP", seen[:header].hex(), sent[:header].hex())
+    return segment
+
+
+def mss(segment):
+    return struct.unpack("!H", segment[22:24])[0]
+
+
+def test_clamped(sandbox):
+    """IPv4 and IPv6, with and without a VLAN tag, SYN and SYN ACK."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
+    for tag in b"", VLAN:
+        for flags in 0x02, 0x12:
+            for family, fits in ((socket.AF_INET, 1418),
+                                 (socket.AF_INET6, 1398)):
+                segment = received(sandbox, family, tag, flags=flags)
+                check_equal(f"MSS, family {family}, tag {tag.hex()}, flags "
+                            f"{flags:#x}", mss(segment), fits)
+
+
+def test_left_alone(sandbox):
+    """What fits, what is no SYN, and clamp_tcp_mss=false."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
+    small = struct.pack("!BBH", 2, 4, 1300)
+    check_equal("a small MSS", mss(received(sandbox, socket.AF_INET,
+                                            options=small)), 1300)
+    check_equal("the option in an ACK", mss(received(
+        sandbox, socket.AF_INET, flags=0x10)), 1460)
+    sandbox.vsctl("a", "set", "interface", "e1",
+                  "options:clamp_tcp_mss=false")
+    for family in socket.AF_INET, socket.AF_INET6:
+        check_equal("MSS", mss(received(sandbox, family)), 1460)
+
+
+def test_follows_the_underlay(sandbox):
+    """A smaller MTU of the underlay, a smaller MSS."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
+    sandbox.vsctl("a", "set", "interface", "br-phy", "mtu_request=1400")
+    try:
+        # The MTU is learned from what the tunnel sends.
+        with sandbox.wire("host-a") as host, sandbox.wire("b") as underlay:
+            host.send(b"\xff" * 6 + sandbox.mac("host-a") + b"\x88\xb5"
+                      + bytes(50))
+            underlay.wait_for(lambda packet: packet[54:56] == b"\x88\xb5",
+                              "nothing is sent")
+        check_equal("MSS", mss(received(sandbox, socket.AF_INET)), 1318)
+    finally:
+        sandbox.vsctl("a", "set", "interface", "br-phy", "mtu_request=1500")

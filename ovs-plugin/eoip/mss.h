@@ -14,32 +14,13 @@
 #include <cstdint>
 #include <span>
 
-#include "eoip/wire.h"
+#include "eoip/frame.h"
 
 namespace eoip {
 
 inline constexpr std::uint8_t kTcp = 6;
 inline constexpr std::uint8_t kTcpSyn = 0x02;
 inline constexpr std::size_t kTcpHeaderBytes = 20;
-inline constexpr std::size_t kIpv6HeaderBytes = 40;
-inline constexpr std::size_t kVlanTags = 2;  // As many as are looked behind.
-
-[[nodiscard]] inline bool is_vlan(std::uint16_t ethertype)
-{
-    return ethertype == 0x8100 || ethertype == 0x88a8;
-}
-
-// Where the Ethernet type behind the VLAN tags is; 'frame' has at least 22
-// bytes.
-[[nodiscard]] inline std::size_t ethertype_offset(const std::uint8_t *frame)
-{
-    std::size_t at = 12;
-    for (std::size_t i = 0; i < kVlanTags && is_vlan(load_be16(frame + at));
-         i++) {
-        at += 4;
-    }
-    return at;
-}
 
 // The shortest frame with a TCP segment.
 inline constexpr std::size_t kTcpFrameMin =

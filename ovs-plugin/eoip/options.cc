@@ -140,6 +140,28 @@ struct Number {
     return kNone;
 }
 
+[[nodiscard]] Fault parse_dscp(std::string_view value, Config &config)
+{
+    if (value == "inherit") {
+        config.tos.reset();
+        return kNone;
+    }
+    const Number number = parse_number(value, kTosMask >> 2);
+    if (number.fault.empty()) {
+        config.tos = static_cast<std::uint8_t>(number.value << 2);
+    }
+    return number.fault;
+}
+
+[[nodiscard]] Fault parse_dont_fragment(std::string_view value, Config &config)
+{
+    if (value != "no" && value != "inherit") {
+        return "is neither";
+    }
+    config.inherit_df = value == "inherit";
+    return kNone;
+}
+
 [[nodiscard]] Fault parse_df_default(std::string_view value, Config &config)
 {
     return parse_bool(value, config.dont_fragment);
@@ -268,6 +290,13 @@ constexpr Row kRows[] = {
       "The TOS byte of the outer packet, without ECN; \"inherit\" copies that "
       "of the inner packet."},
      parse_tos},
+    {{"dscp", "0 to 63, or \"inherit\"", "",
+      "The same as \"tos\", in RouterOS's words: a fourth of it."},
+     parse_dscp},
+    {{"dont_fragment", "\"no\" or \"inherit\"", "no",
+      "Whether the outer packet has the don't-fragment bit of the inner one; "
+      "\"df_default\" says what others get."},
+     parse_dont_fragment},
     {{"df_default", "\"true\" or \"false\"", "false",
       "Whether the outer packet has the don't-fragment bit; RouterOS sends "
       "without."},
@@ -469,6 +498,13 @@ ParsedOptions parse_options(std::span<const Option> options)
         }
     }
 
+    const Option *tos = find(options, "tos");
+    const Option *dscp = find(options, "dscp");
+    if (tos && dscp) {
+        errors.push_back(
+            show(*tos) + " and " + show(*dscp)
+            + " say the same thing twice: allowed is one of them");
+    }
     const Option *remote = find(options, "remote_ip");
     const Option *local = find(options, "local_ip");
     if (remote && local) {

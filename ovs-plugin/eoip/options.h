@@ -40,6 +40,7 @@ struct Config {
     std::optional<std::uint8_t> ttl;  // Empty: inherit.
     std::optional<std::uint8_t> tos;  // Empty: inherit.  ECN bits 0.
     bool dont_fragment = false;       // Option df_default.
+    bool inherit_df = false;          // From frames that have such a bit.
     bool clamp_tcp_mss = true;
     std::optional<KeepaliveConfig> keepalive;  // Empty: none.
     std::optional<std::uint32_t> egress_pkt_mark;

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "eoip/frame.h"
 #include "eoip/mss.h"
 #include "eoip/wire.h"
 
@@ -119,6 +120,31 @@ void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
     std::memcpy(out, prepared, eoip::kFrameOffset);
     eoip::complete_header(out, static_cast<std::uint16_t>(frame_bytes),
                           next_ip_id());
+}
+
+bool eoip_df(const void *prepared, const void *frame, size_t n_bytes)
+{
+    const std::uint16_t bits =
+        eoip::load_be16(static_cast<const std::uint8_t *>(prepared) + 6);
+    const bool df = bits & 0x4000;
+
+    return bits & EOIP_IP_INHERIT_DF ? eoip::inherited_df(
+               {static_cast<const std::uint8_t *>(frame), n_bytes}, df)
+                                     : df;
+}
+
+void eoip_put_df(void *ip, bool df)
+{
+    auto *header = static_cast<std::uint8_t *>(ip);
+
+    eoip::store_be16(header + 6, df ? 0x4000 : 0);
+    eoip::put_ipv4_checksum(header);
+}
+
+void eoip_take_over_ect1(void *frame, size_t n_bytes)
+{
+    eoip::take_over_ect1(
+        std::span(static_cast<std::uint8_t *>(frame), n_bytes));
 }
 
 eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes)

@@ -57,6 +57,20 @@ void eoip_put_header(void *out, uint16_t key);
  * id and IP checksum.  'frame_bytes' is at most EOIP_FRAME_MAX. */
 void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes);
 
+/* In a prepared IPv4 header, where it is not used otherwise: DF is that of the
+ * frame.  Not on the wire. */
+#define EOIP_IP_INHERIT_DF 0x8000
+
+/* The DF bit that the packet of 'frame' of 'n_bytes' gets by the prepared
+ * IPv4 header at 'prepared'. */
+bool eoip_df(const void *prepared, const void *frame, size_t n_bytes);
+
+/* Replaces the mark in the completed header at 'ip' by that bit. */
+void eoip_put_df(void *ip, bool df);
+
+/* The packet around 'frame' carried ECT(1). */
+void eoip_take_over_ect1(void *frame, size_t n_bytes);
+
 /* What shares IP protocol 47. */
 enum eoip_gre_kind { EOIP_KIND_EOIP, EOIP_KIND_ERSPAN, EOIP_KIND_GRE };
 
@@ -171,6 +185,9 @@ bool eoip_tunnel_resolve(struct eoip_tunnel *, eoip_resolver *,
 /* Any thread: true if the tunnel knows the addresses of both its ends, or
  * leaves them to the flows. */
 bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
+
+/* Any thread: true if outer packets have the DF bit of the frame in them. */
+bool eoip_tunnel_inherits_df(const struct eoip_tunnel *);
 
 /* Any thread: the MTU of the device that the tunnel's packets leave through.
  * 1500 until that is known. */

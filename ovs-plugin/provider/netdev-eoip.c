@@ -18,6 +18,7 @@
 #include <netinet/ip.h>
 
 #include "cmap.h"
+#include "csum.h"
 #include "dns-resolve.h"
 #include "dp-packet.h"
 #include "dpif.h"
@@ -571,7 +572,22 @@ netdev_eoip_build_header(const struct netdev *netdev,
                     key);
     data->header_len += EOIP_HLEN;
     data->tnl_type = OVS_VPORT_TYPE_EOIP;
+    if (eoip_tunnel_inherits_df(tunnel)) {
+        struct ip_header *ip = (void *) eoip_push_ip(data);
+
+        ip->ip_frag_off |= htons(EOIP_IP_INHERIT_DF);
+        ip->ip_csum = 0;
+        ip->ip_csum = csum(ip, sizeof *ip);
+    }
     return 0;
+}
+
+static bool
+inherits_df(const struct ovs_action_push_tnl *push)
+{
+    const struct ip_header *ip = (void *) eoip_push_ip(push);
+
+    return ip->ip_frag_off & htons(EOIP_IP_INHERIT_DF);
 }
 
 static void
@@ -586,6 +602,11 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
     memcpy(eth, prepared, ETH_HEADER_LEN);
     eoip_put_outer(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
                    frame_bytes);
+    if (OVS_UNLIKELY(inherits_df(data))) {
+        eoip_put_df(eth + ETH_HEADER_LEN,
+                    eoip_df(prepared + ETH_HEADER_LEN,
+                            eth + EOIP_PUSH_BYTES, frame_bytes));
+    }
     packet->packet_type = htonl(PT_ETH);
     dp_packet_reset_offsets(packet);
     packet->l3_ofs = ETH_HEADER_LEN;
@@ -610,7 +631,8 @@ limit_push(struct dp_packet_batch *batch,
         if (OVS_LIKELY(dp_packet_size(packet) <= limit)) {
             dp_packet_batch_refill(batch, packet, i);
         } else if (dp_packet_size(packet) <= EOIP_FRAME_MAX
-                   && !(ip->ip_frag_off & htons(IP_DF))) {
+                   && !eoip_df(ip, dp_packet_data(packet),
+                               dp_packet_size(packet))) {
             need_fragments = true;
             dp_packet_batch_refill(batch, packet, i);
         } else {
@@ -785,6 +807,9 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     }
     tnl->ip_tos = nh->ip_tos;
     tnl->ip_ttl = nh->ip_ttl;
+    if (OVS_UNLIKELY((nh->ip_tos & IP_ECN_MASK) == IP_ECN_ECT_1)) {
+        eoip_take_over_ect1(ip + EOIP_OUTER_HLEN, rx.frame_bytes);
+    }
     tnl->tun_id = htonll(rx.key);
     tnl->flags = FLOW_TNL_F_KEY;
 

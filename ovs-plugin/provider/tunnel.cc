@@ -209,6 +209,12 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel)
     tunnel->setup = tunnel->prepared;
     tunnel->resolved = tunnel->prepared.resolved();
     tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
+    tunnel->inherit_df = tunnel->prepared.config.inherit_df;
+}
+
+bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
+{
+    return tunnel->inherit_df.load(std::memory_order_relaxed);
 }
 
 void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)

@@ -92,6 +92,7 @@ struct eoip_tunnel {
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.
     std::atomic<bool> clamp_mss{true};
+    std::atomic<bool> inherit_df{false};
     std::atomic<int> underlay_mtu{1500};
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;

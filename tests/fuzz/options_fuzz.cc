@@ -85,6 +85,7 @@ Written write(const eoip::Config &config)
         {"tos", write(config.tos)},
         {"df_default", config.dont_fragment ? "true" : "false"},
         {"keepalive", write(config.keepalive)},
+        {"dont_fragment", config.inherit_df ? "inherit" : "no"},
         {"clamp_tcp_mss", config.clamp_tcp_mss ? "true" : "false"},
     };
     if (config.local.kind != Endpoint::Kind::any) {

@@ -190,6 +190,13 @@ std::vector<Good> good_options()
         tos("inherit", std::nullopt),
         df("true", true),
         df("false", false),
+        {{"dscp", "0"}, with([](Config &) {})},
+        {{"dscp", "46"}, with([](Config &c) { c.tos = 184; })},
+        {{"dscp", "63"}, with([](Config &c) { c.tos = 252; })},
+        {{"dscp", "inherit"}, with([](Config &c) { c.tos.reset(); })},
+        {{"dont_fragment", "no"}, with([](Config &) {})},
+        {{"dont_fragment", "inherit"},
+         with([](Config &c) { c.inherit_df = true; })},
         clamp("true", true),
         clamp("false", false),
         {{"keepalive", "none"}, with([](Config &c) { c.keepalive.reset(); })},
@@ -304,6 +311,10 @@ constexpr Bad kBadOptions[] = {
     {"df_default", "TRUE", "is not a truth value"},
     {"df_default", "1", "is not a truth value"},
     {"df_default", "", "is empty"},
+    {"dscp", "64", "is out of range"},
+    {"dscp", "ef", "is not a number"},
+    {"dont_fragment", "yes", "is neither"},
+    {"dont_fragment", "true", "is neither"},
     {"clamp_tcp_mss", "yes", "is not a truth value"},
     {"clamp_tcp_mss", "1400", "is not a truth value"},
     {"keepalive", "", "is empty"},
@@ -451,6 +462,13 @@ TEST(Options, AWholeTunnel)
     EXPECT_EQ(parse_options(options).config, expected);
 }
 
+TEST(Options, TosAndDscpAreOne)
+{
+    EXPECT_EQ(errors({{"tos", "184"}, {"dscp", "46"}}),
+              "tos=184 and dscp=46 say the same thing twice: allowed is one "
+              "of them");
+}
+
 TEST(Options, LocalFlowNeedsRemoteFlow)
 {
     EXPECT_EQ(errors({{"local_ip", "flow"}, {"remote_ip", "192.0.2.2"}}),
@@ -556,6 +574,8 @@ TEST(NearestOption, KnowsCommonSlips)
         {"pkt_mark", ""},
         {"egress_mark", "egress_pkt_mark"},
         {"clamp-tcp-mss", "clamp_tcp_mss"},
+        {"dont-fragment", "dont_fragment"},
+        {"dcsp", "dscp"},
         {"keepalives", "keepalive"},
         {"keep-alive", "keepalive"},
         {"csum", ""},

@@ -14,7 +14,9 @@ import os
 import socket
 import struct
 import subprocess
+import time
 
+from packets import checksum
 from sandbox import Wire, check, check_equal, run, until
 import netns_socket
 
@@ -31,6 +33,7 @@ ETH_SS_STATS = 1
 
 
 MS_BIND, MNT_DETACH = 4096, 2
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
 
 def system_call(name, *arguments):
@@ -61,6 +64,49 @@ def remove_netns(name):
 
 def mac_text(mac):
     return mac.hex(":")
+
+
+class Echo:
+    """ping, without its haste at the end."""
+
+    def __init__(self, address, size, whole):
+        self.address, self.size = address, size
+        self.ipv6 = ":" in address
+        self.sequence = 0
+        self.sock = socket.socket(
+            socket.AF_INET6 if self.ipv6 else socket.AF_INET, socket.SOCK_RAW,
+            socket.IPPROTO_ICMPV6 if self.ipv6 else socket.IPPROTO_ICMP)
+        if whole and not self.ipv6:
+            self.sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER,
+                                 IP_PMTUDISC_DO)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def answered(self, seconds):
+        """Whether a request is, in this time, with the bytes it had."""
+        self.sequence += 1
+        rest = struct.pack("!HH", os.getpid() & 0xffff,
+                           self.sequence) + os.urandom(self.size)
+        request, reply = (128, 129) if self.ipv6 else (8, 0)
+        message = struct.pack("!BBH", request, 0, 0) + rest
+        if not self.ipv6:  # There the kernel does it.
+            message = message[:2] + struct.pack("!H", checksum(
+                message + bytes(self.size % 2))) + rest
+        deadline = time.monotonic() + seconds
+        try:
+            self.sock.sendto(message, (self.address, 0))
+            while (left := deadline - time.monotonic()) > 0:
+                self.sock.settimeout(left)
+                data = self.sock.recv(1 << 16)[0 if self.ipv6 else 20:]
+                if data[0] == reply and data[4:] == rest:
+                    return True
+        except OSError:  # No way there yet, or nothing came.
+            pass
+        return False
 
 
 class Bed:
@@ -212,22 +258,22 @@ class Bed:
         sock.settimeout(5.0)
         return sock
 
-    def can_ping(self, where, address, *options):
-        return self.call(where, "ping", "-q", "-c", "1", "-W", "1", *options,
-                         address).returncode == 0
-
-    def ping(self, where="a", address=None, *options):
-        """Waits for the first answer; after that none may be missing."""
+    def ping(self, where="a", address=None, size=56, whole=False):
+        """Waits for the first answer; after that none may be missing.
+        `whole` forbids fragments."""
         address = address or INNER[OTHER[where]]
-        until(lambda: self.can_ping(where, address, *options),
-              f"{where} gets no answer from {address}")
-        output = self.exec(where, "ping", "-q", "-c", "5", "-i", "0.02", "-W",
-                           "2", *options, address)
-        check(" 0% packet loss" in output, f"{where} to {address}: {output}")
+        with netns_socket.inside(self.netns(where)):
+            echo = Echo(address, size, whole)
+        with echo:
+            until(lambda: echo.answered(1),
+                  f"{where} gets no answer from {address}")
+            for number in range(5):
+                check(echo.answered(5), f"{where} gets no answer from "
+                      f"{address} to request {number} of 5, {size} bytes")
 
-    def ping_both_ways(self, *options):
-        self.ping("a", None, *options)
-        self.ping("b", None, *options)
+    def ping_both_ways(self, *how):
+        self.ping("a", None, *how)
+        self.ping("b", None, *how)
 
     def tcp(self, where="a", size=2_000_000, address=None):
         target = OTHER[where]

@@ -68,7 +68,7 @@ def test_full_size(bed):
     bed.rtnl("a").set_mtu("ext", 1500)
     bed.rtnl("b").set_mtu("e1", 1500)
     route(bed, f"id 100 dst {UNDERLAY['b']} ttl 64 key")
-    bed.ping_both_ways("-s", "1472")
+    bed.ping_both_ways(1472)
     bed.tcp_both_ways(300_000)
 
 
@@ -173,14 +173,17 @@ def test_metadata_received(bed):
     check_equal("packets of id 100 and 65535", hits, [1, 2])
 
 
-def test_all_ids(bed):
-    """Each of the 65,536 ids arrives on one device."""
+def test_many_ids(bed):
+    """Ids from all over the range arrive on one device."""
     external(bed)
+    ids = [*range(0, 65536, 13), 65535]
     with bed.wire("b") as wire, one_processor():
-        for start in range(0, 65536, 64):
-            for tunnel_id in range(start, start + 64):
+        for start in range(0, len(ids), 64):
+            for tunnel_id in ids[start:start + 64]:
                 wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
                           + packet(eoip(ARP_REQUEST, tunnel_id)))
-            until(lambda: bed.statistics("a", "ext")["rx_packets"]
-                  == start + 64, f"not all of {start + 64} packets arrive")
+            sent = min(start + 64, len(ids))
+            until(lambda: bed.statistics("a", "ext")["rx_packets"] == sent,
+                  f"not all of {sent} packets arrive")
     check_equal("counters", counted(bed), {})
+    return f"{len(ids)} ids"

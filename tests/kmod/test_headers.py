@@ -212,7 +212,7 @@ def test_sender_told_by_router(bed):
     bed.ip("b", f"route add 10.5.0.0/24 via {INNER['a']}")
     bed.ping("h", INNER["b"])
     check_equal("MTU", too_big_answer(bed, "h"), 1458)
-    bed.ping("h", INNER["b"], "-s", "1430", "-M", "do")
+    bed.ping("h", INNER["b"], 1430, True)
 
 
 def test_sender_told_by_bridge(bed):
@@ -228,7 +228,7 @@ def test_sender_told_by_bridge(bed):
     bed.ip("h", "link set u up", "addr add 10.0.0.3/24 dev u")
     bed.ping("h", INNER["b"])
     check_equal("MTU", too_big_answer(bed, "h"), 1458)
-    bed.ping("h", INNER["b"], "-s", "1430", "-M", "do")
+    bed.ping("h", INNER["b"], 1430, True)
 
 
 def test_tcp_without_fragments(bed):

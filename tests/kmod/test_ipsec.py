@@ -102,7 +102,7 @@ def test_encrypted_full_size(bed):
                      *state(source, target))
         policy(bed, where, "in")
         policy(bed, where, "out")
-    bed.ping_both_ways("-s", "1472")
+    bed.ping_both_ways(1472)
     bed.tcp_both_ways(200_000)
     check(bed.counters("a")["rx_drop_ipsec_policy"] == 0,
           "packets were refused")

@@ -133,7 +133,7 @@ def test_traffic(bed):
     for mtu in (1500, 9000):
         for where in ("a", "b"):
             bed.rtnl(where).set_mtu("e1", mtu)
-        bed.ping_both_ways("-s", str(mtu - 28))
+        bed.ping_both_ways(mtu - 28)
         bed.tcp_both_ways(300_000)
     for where in ("a", "b"):
         check_equal(f"drops in {where}", {

@@ -39,6 +39,6 @@ def test_many_devices(bed):
     bed.remove_namespace("a")
     until(lambda: bed.rtnl("b").link("u") is None,
           "the namespace does not end", 100)
-    check(made < 100, f"{DEVICES} devices took {made:.1f} s")
+    check(made < 200, f"{DEVICES} devices took {made:.1f} s")
     return (f"{DEVICES} devices: made in {made:.1f} s, gone in "
             f"{time.monotonic() - start:.1f} s")

@@ -36,7 +36,7 @@ def test_full_size_frames(bed):
     """Frames of 1500 over an underlay of 1500: every one in two outer
     fragments, and put together again at the other side."""
     bed.pair(mtu=1500)
-    bed.ping_both_ways("-s", "1472")
+    bed.ping_both_ways(1472)
     bed.tcp_both_ways(TCP_BYTES)
     no_drops(bed)
 
@@ -44,7 +44,7 @@ def test_full_size_frames(bed):
 def test_largest_frames(bed):
     """What one IPv4 packet carries, in as many fragments as it takes."""
     bed.pair(mtu=65493)
-    bed.ping_both_ways("-s", str(65493 - 28))
+    bed.ping_both_ways(65493 - 28)
     bed.tcp_both_ways(TCP_BYTES)
     no_drops(bed)
 
@@ -54,7 +54,7 @@ def test_jumbo_underlay(bed):
     bed.ip("b", "link set u mtu 9000")
     bed.pair()
     check_equal("MTU", bed.link("a").mtu, 9000 - 42)
-    bed.ping_both_ways("-s", str(9000 - 42 - 28), "-M", "do")
+    bed.ping_both_ways(9000 - 42 - 28, True)
     bed.tcp_both_ways(TCP_BYTES)
 
 
@@ -79,8 +79,8 @@ def test_vlans(bed):
                    f"link set e1.{tag} up",
                    f"addr add 10.0.{tag}.{last}/24 dev e1.{tag}")
     for tag in (5, 6):
-        bed.ping("a", f"10.0.{tag}.2", "-s", "1472")
-        bed.ping("b", f"10.0.{tag}.1", "-s", "1472")
+        bed.ping("a", f"10.0.{tag}.2", 1472)
+        bed.ping("b", f"10.0.{tag}.1", 1472)
         bed.tcp("a", TCP_BYTES, f"10.0.{tag}.2")
 
 
@@ -97,8 +97,8 @@ def test_bridged(bed):
            f"link add u2 type veth peer name u netns {bed.netns('h')}",
            "link set u2 master br0 up")
     bed.ip("h", "link set u up", "addr add 10.0.0.3/24 dev u")
-    bed.ping("b", "10.0.0.3", "-s", "1472")
-    bed.ping("h", INNER["b"], "-s", "1472")
+    bed.ping("b", "10.0.0.3", 1472)
+    bed.ping("h", INNER["b"], 1472)
     for source, target, address in (("h", "b", INNER["b"]),
                                     ("b", "h", "10.0.0.3")):
         _, sent, received = netns_socket.tcp_transfer(
@@ -115,7 +115,7 @@ def test_user_program_peer(bed):
     with Program(bed, INNER["b"]):
         bed.ping("a")
         bed.ping("b")
-        bed.ping("a", None, "-s", "1400")
+        bed.ping("a", None, 1400)
         bed.tcp("a", 300_000)
         bed.tcp("b", 300_000)
     no_drops(bed, ("a", "e1"))
@@ -127,8 +127,8 @@ def test_user_program_full_size(bed):
     without_offloads(bed)
     bed.tunnel("a", address=INNER["a"], mtu=1500)
     with Program(bed, INNER["b"]):
-        bed.ping("a", None, "-s", "1472")
-        bed.ping("b", None, "-s", "1472")
+        bed.ping("a", None, 1472)
+        bed.ping("b", None, 1472)
         bed.tcp("a", 300_000)
         bed.tcp("b", 300_000)
     no_drops(bed, ("a", "e1"))
@@ -249,7 +249,7 @@ def test_tunnel_in_tunnel(bed):
                    address={"a": "10.0.1.1", "b": "10.0.1.2"}[where])
     check_equal("MTU of the tunnel in the tunnel", bed.link("a", "e2").mtu,
                 1458 - 42)
-    bed.ping("a", "10.0.1.2", "-s", "1300")
+    bed.ping("a", "10.0.1.2", 1300)
     bed.tcp("a", TCP_BYTES, "10.0.1.2")
     bed.tcp("b", TCP_BYTES, "10.0.1.1")
     without_offloads(bed)

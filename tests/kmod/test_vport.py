@@ -103,7 +103,7 @@ def test_traffic(bed):
         dp.add_flow(1, output(2))
         dp.add_flow(2, set_tunnel(100, UNDERLAY["b"]) + output(1))
         bed.ping_both_ways()
-        bed.ping_both_ways("-s", "1472")
+        bed.ping_both_ways(1472)
         bed.tcp_both_ways(500_000)
 
 

@@ -35,7 +35,9 @@ import rtnl  # noqa: E402
 UNDERLAY = {"a": "192.0.2.1", "b": "192.0.2.2"}
 ENDS = ["a", "b"]
 # gre2 is the A/A control.  In the kernel, GRE with frames inside is gretap.
-VARIANTS = ["gre", "eoip", "vxlan", "gre2", "gredf"]
+TUNNELS = ["gre", "eoip", "vxlan", "gre2", "gredf"]
+# The veth alone: what is not a tunnel's part of the others' figures.
+VARIANTS = [*TUNNELS, "none"]
 MANY = 10_000
 TCP_BYTES = 16 << 20
 CHUNK = 64 << 10
@@ -104,18 +106,20 @@ class Bed:
                f"link add vxlan type vxlan {outer} id 3 dstport 4789")
             self.netlink[end].add("eoip", options={
                 "id": 4, "local": UNDERLAY[end], "remote": UNDERLAY[other]})
-            for variant in VARIANTS:
+            for variant in TUNNELS:
                 ip(end, f"link set {variant} mtu 1450 up",
                    f"address add {address(variant, end)}/24 dev {variant}")
 
     def set_mtu(self, mtu):
         for end in ENDS:
             ip(end, *(f"link set {variant} mtu {mtu}"
-                      for variant in VARIANTS))
+                      for variant in TUNNELS))
 
 
 def address(variant, end):
-    return f"10.0.{VARIANTS.index(variant)}.{ENDS.index(end) + 1}"
+    if variant == "none":
+        return UNDERLAY[end]
+    return f"10.0.{TUNNELS.index(variant)}.{ENDS.index(end) + 1}"
 
 
 ## Conversations.

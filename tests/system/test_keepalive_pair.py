@@ -10,6 +10,7 @@ import time
 from sandbox import ADDRESS, check, check_equal, until
 
 UP = []
+USERSPACE_ONLY = "it cuts the path by rules of br-phy"
 
 
 def keepalive(sandbox, site, port="e1"):

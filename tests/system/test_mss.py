@@ -9,7 +9,7 @@ fits: an MSS of 1418 over IPv4, 1398 over IPv6."""
 import socket
 import struct
 
-from sandbox import ADDRESS, check_equal
+from sandbox import ADDRESS, UNDERLAY_DEVICE, check_equal, only
 from packets import checksum, eoip, ethernet, ipv4
 
 UP = ["--plain-b"]
@@ -47,9 +47,8 @@ def frame(sandbox, family, tag=b"", **fields):
 def received(sandbox, family, tag=b"", **fields):
     """The TCP header that host-a sees; its checksum is right."""
     sent = frame(sandbox, family, tag, **fields)
-    mac = sandbox.mac("a", "br-phy")
-    sandbox.appctl("a", "tnl/neigh/set", "br-phy", ADDRESS["b"],
-                   "02:00:00:00:01:0b")
+    mac = sandbox.mac("a", UNDERLAY_DEVICE)
+    sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
     with sandbox.wire("host-a") as host, sandbox.wire("b") as underlay:
         underlay.send(ethernet(ipv4(eoip(sent)), mac))
         seen = host.wait_for(lambda seen: seen[6:12] == SOURCE,
@@ -78,6 +77,7 @@ def test_clamped(sandbox):
                             f"{flags:#x}", mss(segment), fits)
 
 
+@only("netdev", "the device eoip_sys lowers the MSS for all ports")
 def test_left_alone(sandbox):
     """What fits, what is no SYN, and clamp_tcp_mss=false."""
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
@@ -92,6 +92,7 @@ def test_left_alone(sandbox):
         check_equal("MSS", mss(received(sandbox, family)), 1460)
 
 
+@only("netdev", "the kernel asks its route for the MTU")
 def test_follows_the_underlay(sandbox):
     """A smaller MTU of the underlay, a smaller MSS."""
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)

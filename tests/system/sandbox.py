@@ -77,7 +77,7 @@ def until(condition, reason, seconds=10.0):
         time.sleep(0.02)
 
 
-def run(*command, timeout=30.0, env=None, stdin=""):
+def run(*command, timeout=90.0, env=None, stdin=""):
     return subprocess.run(command, capture_output=True, text=True, env=env,
                           timeout=timeout, input=stdin)
 
@@ -91,7 +91,7 @@ class Sandbox:
 
     ## The sandbox's own verbs.
 
-    def call(self, *arguments, timeout=60.0):
+    def call(self, *arguments, timeout=180.0):
         return run(f"{TOP}/utilities/eoip-sandbox", *arguments,
                    timeout=timeout)
 
@@ -129,7 +129,7 @@ class Sandbox:
             "RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR")},
             "PATH": ":".join([*tools, os.environ["PATH"]])}
 
-    def try_exec(self, where, *command, timeout=30.0, stdin=""):
+    def try_exec(self, where, *command, timeout=90.0, stdin=""):
         """As `eoip-sandbox exec`, without its shell and what `ip netns exec`
         mounts: in an emulator these take longer than most commands."""
         with netns_socket.inside(self.netns(where)):
@@ -137,7 +137,7 @@ class Sandbox:
                        env=self.environment(where) if where in ("a", "b")
                        else None)
 
-    def exec(self, where, *command, timeout=30.0, stdin=""):
+    def exec(self, where, *command, timeout=90.0, stdin=""):
         """The command's stdout.  It must exit 0."""
         done = self.try_exec(where, *command, timeout=timeout, stdin=stdin)
         check(done.returncode == 0, f"in {where}: {' '.join(command)}: exit "
@@ -159,22 +159,22 @@ class Sandbox:
     ## The switches.
 
     def vsctl(self, site, *command):
-        return self.exec(site, "ovs-vsctl", "--timeout=10", *command)
+        return self.exec(site, "ovs-vsctl", "--timeout=60", *command)
 
     def get(self, site, interface, column):
         return self.vsctl(site, "get", "interface", interface, column)
 
     def appctl(self, site, *command):
-        return self.exec(site, "ovs-appctl", "--timeout=10", *command)
+        return self.exec(site, "ovs-appctl", "--timeout=60", *command)
 
     def set_flows(self, site, *flows):
         """Replaces br0's OpenFlow rules."""
-        self.exec(site, "ovs-ofctl", "--timeout=10", "add-flows", "br0", "-",
+        self.exec(site, "ovs-ofctl", "--timeout=60", "add-flows", "br0", "-",
                   stdin="".join(f"{line}\n" for line in ("delete", *flows)))
 
     def flow_packets(self, site, match):
         """Packets that hit br0's rules for `match`."""
-        flows = self.exec(site, "ovs-ofctl", "--timeout=10", "dump-flows",
+        flows = self.exec(site, "ovs-ofctl", "--timeout=60", "dump-flows",
                           "br0", match)
         return sum(map(int, re.findall(r"n_packets=(\d+)", flows)))
 

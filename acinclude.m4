@@ -1,5 +1,21 @@
 dnl SPDX-License-Identifier: Apache-2.0
 
+dnl EOIP_LIBNL
+dnl
+dnl Finds libnl-3, by which the command eoip speaks to the kernel.
+AC_DEFUN([EOIP_LIBNL], [
+  AC_PATH_PROG([PKG_CONFIG], [pkg-config])
+  AC_MSG_CHECKING([for libnl-3])
+  AS_IF([test -n "$PKG_CONFIG" && "$PKG_CONFIG" libnl-3.0],
+    [LIBNL_CFLAGS=`"$PKG_CONFIG" --cflags libnl-3.0`
+     LIBNL_LIBS=`"$PKG_CONFIG" --libs libnl-3.0`
+     AC_MSG_RESULT([yes])],
+    [AC_MSG_RESULT([no])
+     AC_MSG_ERROR([libnl-3 is missing, which the command eoip needs: install the packages "libnl-3-dev" and "pkg-config"])])
+  AC_SUBST([LIBNL_CFLAGS])
+  AC_SUBST([LIBNL_LIBS])
+])
+
 dnl EOIP_OVS_SOURCE
 dnl
 dnl Finds the source of Open vSwitch, as a tarball or an unpacked folder, and

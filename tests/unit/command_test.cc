@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command eoip: its command line and what it prints.  The first half goes
+// through the words that users of the older tool know, one by one.
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "print.h"
+#include "words.h"
+
+namespace eoip {
+namespace {
+
+[[nodiscard]] ParsedWords parse(const std::string &line)
+{
+    std::vector<std::string> words;
+    std::vector<const char *> pointers;
+    for (std::size_t at = 0; at < line.size();) {
+        const std::size_t end = std::min(line.find(' ', at), line.size());
+        words.push_back(line.substr(at, end - at));
+        at = end + 1;
+    }
+    for (const std::string &word : words) {
+        pointers.push_back(word.c_str());
+    }
+    return parse_words(pointers);
+}
+
+[[nodiscard]] Request accept(const std::string &line)
+{
+    const ParsedWords parsed = parse(line);
+    EXPECT_EQ(parsed.error, "") << line;
+    return parsed.request;
+}
+
+[[nodiscard]] std::string refuse(const std::string &line)
+{
+    const ParsedWords parsed = parse(line);
+    EXPECT_NE(parsed.error, "") << line;
+    EXPECT_EQ(parsed.error.find('\n'), std::string::npos) << line;
+    EXPECT_FALSE(parsed.error.ends_with('.')) << line;
+    return parsed.error;
+}
+
+void expect_refused(const std::string &line,
+                    std::initializer_list<const char *> pieces)
+{
+    const std::string error = refuse(line);
+    for (const char *piece : pieces) {
+        EXPECT_NE(error.find(piece), std::string::npos)
+            << line << ": no \"" << piece << "\" in: " << error;
+    }
+}
+
+TEST(CommandLine, KnowsEveryVerbAndItsAlias)
+{
+    EXPECT_EQ(accept("add tunnel-id 1 remote 192.0.2.2").verb, Verb::add);
+    EXPECT_EQ(accept("new tunnel-id 1 remote 192.0.2.2").verb, Verb::add);
+    EXPECT_EQ(accept("change name e1 ttl 1").verb, Verb::change);
+    EXPECT_EQ(accept("set name e1 ttl 1").verb, Verb::change);
+    EXPECT_EQ(accept("list").verb, Verb::list);
+    EXPECT_EQ(accept("show").verb, Verb::list);
+    EXPECT_EQ(accept("").verb, Verb::list);
+    EXPECT_EQ(accept("version").verb, Verb::version);
+    EXPECT_EQ(accept("help").verb, Verb::help);
+    EXPECT_EQ(accept("del e1").verb, Verb::del);
+    EXPECT_EQ(accept("monitor").verb, Verb::monitor);
+    EXPECT_EQ(accept("stats").verb, Verb::stats);
+}
+
+TEST(CommandLine, TakesUniquePrefixesOfVerbs)
+{
+    EXPECT_EQ(accept("a tid 1 r 192.0.2.2").verb, Verb::add);
+    EXPECT_EQ(accept("n tid 1 r 192.0.2.2").verb, Verb::add);
+    EXPECT_EQ(accept("c n e1 ttl 1").verb, Verb::change);
+    EXPECT_EQ(accept("se n e1 ttl 1").verb, Verb::change);
+    EXPECT_EQ(accept("l").verb, Verb::list);
+    EXPECT_EQ(accept("sh").verb, Verb::list);
+    EXPECT_EQ(accept("v").verb, Verb::version);
+    EXPECT_EQ(accept("h").verb, Verb::help);
+    expect_refused("s", {"ambiguous command: s", "set, show or stats"});
+    expect_refused("frob", {"unknown command: frob", "add, new", "and help"});
+}
+
+TEST(CommandLine, TakesUniquePrefixesOfWords)
+{
+    const Request request = accept(
+        "add tu 1 n e1 loc 192.0.2.1 r 192.0.2.2 li 3 tt 4 to 8 k 10,3");
+    EXPECT_EQ(request.name, "e1");
+    EXPECT_EQ(request.options, (Options{{"key", "1"},
+                                        {"local_ip", "192.0.2.1"},
+                                        {"remote_ip", "192.0.2.2"},
+                                        {"link", "3"},
+                                        {"ttl", "4"},
+                                        {"tos", "8"},
+                                        {"keepalive", "10,3"}}));
+    EXPECT_EQ(accept("add ti 7 r 192.0.2.2").options.at("key"), "7");
+    EXPECT_EQ(accept("add tid 7 br br0").bridge, "br0");
+    expect_refused("add t 1",
+                   {"ambiguous option: t", "tunnel-id", "ttl", "tos"});
+    expect_refused("add l 1", {"ambiguous option: l", "local or link"});
+}
+
+TEST(CommandLine, TakesNumbersOfEveryBase)
+{
+    for (const char *number : {"1234", "0x4d2", "0X4D2", "02322"}) {
+        EXPECT_EQ(
+            accept(std::string("add remote 192.0.2.2 tunnel-id ") + number)
+                .options.at("key"),
+            "1234");
+    }
+    EXPECT_EQ(accept("change name e1 ttl 0x10").options.at("ttl"), "16");
+    EXPECT_EQ(accept("change name e1 tos 010").options.at("tos"), "8");
+}
+
+TEST(CommandLine, WantsATunnelId)
+{
+    expect_refused("add remote 192.0.2.2",
+                   {"tunnel-id is mandatory parameter", "0 to 65535"});
+    for (const char *number :
+         {"70000", "65536", "-1", "1x", "0x", "08", "", "4294967297"}) {
+        expect_refused(std::string("add remote 192.0.2.2 tunnel-id ") + number,
+                       {number[0] ? "invalid tunnel-id value: "
+                                  : "tunnel-id requires an argument",
+                        number});
+    }
+    EXPECT_EQ(accept("add tid 0 r 192.0.2.2").options.at("key"), "0");
+    EXPECT_EQ(accept("add tid 65535 r 192.0.2.2").options.at("key"), "65535");
+}
+
+TEST(CommandLine, SelectsEoIPv6ByTheAddress)
+{
+    EXPECT_EQ(accept("add tid 4095 r 2001:db8::2").options.at("remote_ip"),
+              "2001:db8::2");
+    expect_refused("add tid 4096 remote 2001:db8::2",
+                   {"tunnel-id must be 0..4095 for eoipv6", "4096"});
+    expect_refused(
+        "add tid 1 local 192.0.2.1 remote 2001:db8::2",
+        {"local/remote address family mismatch", "192.0.2.1", "2001:db8::2"});
+    expect_refused("add tid 1 local 2001:db8::1 remote 192.0.2.2",
+                   {"local/remote address family mismatch"});
+}
+
+TEST(CommandLine, SaysWhatIsWrongWithWords)
+{
+    expect_refused("add tid 1 remote X",
+                   {"invalid ip address: X", "remote", "IPv4 or IPv6"});
+    expect_refused("add tid 1 local 192.0.2.300",
+                   {"invalid ip address: 192.0.2.300", "local"});
+    expect_refused("add tid 1 remote",
+                   {"option: remote requires an argument"});
+    expect_refused("add tid 1 frob 2",
+                   {"unknown option: frob", "known are tunnel-id"});
+    expect_refused("add tid 1 frob", {"unknown option: frob"});
+    expect_refused("change tunnel-id 1",
+                   {"name is mandatory for set/change", "eoip list"});
+    expect_refused("add tid 1 name abcdefghijklmnop",
+                   {"interface name too long: abcdefghijklmnop", "15"});
+    expect_refused("add tid 1 name a/b", {"invalid interface name", "a/b"});
+    expect_refused("add tid 1 ttl 256", {"invalid ttl value: 256", "255"});
+    expect_refused("add tid 1 ttl x", {"invalid ttl value: x"});
+    expect_refused("add tid 1 tos 256", {"invalid tos value: 256", "252"});
+    expect_refused("add tid 1 tos 3", {"invalid tos value: 3", "ECN"});
+    for (const char *value : {"x", "65536", "10,256", "10,", ",3", "10,3,1"}) {
+        expect_refused(std::string("add tid 1 keepalive ") + value,
+                       {"invalid keepalive value: ", value, "65535", "255"});
+    }
+    expect_refused("change name e1 df_default 1",
+                   {"invalid df_default value: 1", "true and false"});
+    expect_refused("change name e1 clamp_tcp_mss yes",
+                   {"invalid clamp_tcp_mss value: yes"});
+    expect_refused("add tid 1 tid 2", {"option given twice: tid"});
+    expect_refused("change name e1", {"change needs something to change"});
+    expect_refused("del", {"del needs the name"});
+    expect_refused("add tid 1 egress_pkt_mark 1",
+                   {"egress_pkt_mark", "bridge BR"});
+    expect_refused("add tid flow remote 192.0.2.2", {"flow", "bridge BR"});
+    EXPECT_EQ(accept("add tid 1 r 192.0.2.2 name abcdefghijklmno").name,
+              "abcdefghijklmno");
+}
+
+TEST(CommandLine, WritesEveryValueInOneWay)
+{
+    const auto value = [](const std::string &word, const char *option) {
+        return accept("change name e1 " + word).options.at(option);
+    };
+    EXPECT_EQ(value("ttl 0", "ttl"), "inherit");
+    EXPECT_EQ(value("ttl inherit", "ttl"), "inherit");
+    EXPECT_EQ(value("tos 0", "tos"), "0");
+    EXPECT_EQ(value("tos 1", "tos"), "inherit");
+    EXPECT_EQ(value("tos 252", "tos"), "252");
+    EXPECT_EQ(value("keepalive none", "keepalive"), "none");
+    EXPECT_EQ(value("keepalive 0", "keepalive"), "none");
+    EXPECT_EQ(value("keepalive 10", "keepalive"), "10,0");
+    EXPECT_EQ(value("keepalive 10s,10", "keepalive"), "10,10");
+    EXPECT_EQ(value("local any", "local_ip"), "");
+    EXPECT_EQ(value("local ::", "local_ip"), "");
+}
+
+TEST(CommandLine, TakesFlagsAnywhere)
+{
+    const Request request =
+        accept("--db=tcp:192.0.2.1:6640 show -p key -c cert e1 --ca-cert ca "
+               "--json -t 0x10");
+    EXPECT_EQ(request.verb, Verb::list);
+    EXPECT_EQ(request.name, "e1");
+    EXPECT_EQ(request.db, "tcp:192.0.2.1:6640");
+    EXPECT_EQ(request.private_key, "key");
+    EXPECT_EQ(request.certificate, "cert");
+    EXPECT_EQ(request.ca_cert, "ca");
+    EXPECT_EQ(request.timeout_s, 16);
+    EXPECT_TRUE(request.json);
+    EXPECT_EQ(accept("frob --help").verb, Verb::help);
+    EXPECT_EQ(accept("-V").verb, Verb::version);
+    expect_refused("list --frob", {"unknown option: --frob"});
+    expect_refused("list --db", {"--db requires an argument"});
+    expect_refused("list --json=1", {"--json takes no value"});
+    expect_refused("list -t 0", {"invalid timeout value: 0", "1 to 3600"});
+    expect_refused("list --dry-run", {"--dry-run is for add, change and del"});
+    expect_refused("stats --legacy", {"--legacy is for \"list\""});
+    expect_refused("del e1 --json", {"--json is for list"});
+    expect_refused("list name e1 ttl 3", {"ttl is for add and change"});
+}
+
+TEST(CommandLine, NamesTunnelsWithAndWithoutTheWord)
+{
+    for (const char *verb : {"del", "show", "stats"}) {
+        EXPECT_EQ(accept(std::string(verb) + " e1").name, "e1");
+        EXPECT_EQ(accept(std::string(verb) + " name e1").name, "e1");
+        const Request request = accept(std::string(verb) + " e1 bridge br0");
+        EXPECT_EQ(request.name, "e1");
+        EXPECT_EQ(request.bridge, "br0");
+    }
+}
+
+[[nodiscard]] Tunnel link_of_kernel()
+{
+    Tunnel tunnel;
+    tunnel.name = "eoip0";
+    tunnel.ifindex = 7;
+    tunnel.state = "up";
+    tunnel.options = {{"key", "1234"},
+                      {"local_ip", "203.0.113.50"},
+                      {"remote_ip", "198.51.100.11"},
+                      {"ttl", "inherit"},
+                      {"tos", "0"},
+                      {"keepalive", "none"}};
+    return tunnel;
+}
+
+[[nodiscard]] Tunnel port_of_bridge()
+{
+    Tunnel tunnel;
+    tunnel.name = "e1";
+    tunnel.bridge = "br0";
+    tunnel.state = "up";
+    tunnel.options = {{"remote_ip", "192.0.2.2"}, {"in_key", "5"}};
+    return tunnel;
+}
+
+TEST(CommandOutput, LegacyLinesAreThoseOfTheOlderTool)
+{
+    EXPECT_EQ(legacy_line(link_of_kernel()),
+              "7: eoip0@0: link/eoip 203.0.113.50 remote 198.51.100.11 "
+              "tunnel-id 1234 ttl 0 tos 0 keepalive none\n");
+    Tunnel other = link_of_kernel();
+    other.options = {{"key", "5"},       {"remote_ip", "2001:db8::2"},
+                     {"link", "3"},      {"ttl", "64"},
+                     {"tos", "inherit"}, {"keepalive", "10,3"}};
+    EXPECT_EQ(legacy_line(other),
+              "7: eoip0@3: link/eoipv6 :: remote 2001:db8::2 "
+              "tunnel-id 5 ttl 64 tos 1 keepalive 10,3\n");
+}
+
+TEST(CommandOutput, OneTableHasBothKinds)
+{
+    // What the core has as defaults may change: set here.
+    Tunnel port = port_of_bridge();
+    port.options["ttl"] = "64";
+    port.options["keepalive"] = "10,3";
+    const Tunnel all[] = {link_of_kernel(), port};
+    EXPECT_EQ(
+        table(all),
+        "NAME   WHERE   REMOTE         LOCAL         ID    TTL      TOS  "
+        "KEEPALIVE  STATE\n"
+        "eoip0  kernel  198.51.100.11  203.0.113.50  1234  inherit  0    "
+        "none       up\n"
+        "e1     br0     192.0.2.2      any           5/0   64       0    "
+        "10,3       up\n");
+    EXPECT_EQ(table({}), "");
+}
+
+TEST(CommandOutput, DetailsAndDifferencesUseTheUsersWords)
+{
+    const Tunnel before = link_of_kernel();
+    EXPECT_EQ(details(before), "name: eoip0\nifindex: 7\nstate: up\n"
+                               "tunnel-id: 1234\nremote: 198.51.100.11\n"
+                               "keepalive: none\nlocal: 203.0.113.50\n"
+                               "tos: 0\nttl: inherit\n");
+    Tunnel now = before;
+    EXPECT_EQ(difference(before, now), "");
+    now.state = "down";
+    now.options.erase("local_ip");
+    now.options["ttl"] = "9";
+    EXPECT_EQ(difference(before, now),
+              "local 203.0.113.50 -> none, state up -> down, "
+              "ttl inherit -> 9");
+}
+
+TEST(CommandOutput, CountersSayWhyFramesWereDropped)
+{
+    Tunnel tunnel = link_of_kernel();
+    tunnel.counters = {{"rx_packets", 0},
+                       {"rx_drop_ip_options", 2},
+                       {"rx_drop_frame_too_short", 0},
+                       {"tx_drop_no_route", 3}};
+    EXPECT_EQ(counters(tunnel),
+              "eoip0\n"
+              "  rx_packets: 0\n"
+              "  rx_drop_ip_options: 2 (the outer IPv4 header carries "
+              "options)\n"
+              "  tx_drop_no_route: 3 (the underlay has no route to the remote "
+              "address)\n");
+}
+
+}  // namespace
+}  // namespace eoip

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ports of type eoip: see bridge.h.  Options are checked here by the same
+// parser as in ovs-vswitchd, so that nearly all faults are found before
+// anything changes.
+
+#include "bridge.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include <net/if.h>
+#include <unistd.h>
+
+#include "util.h"
+extern "C" {
+#include "dirs.h"
+#include "smap.h"
+#include "stream-ssl.h"
+}
+
+#include "eoip/options.h"
+#include "ovsdb.h"
+
+namespace eoip {
+namespace {
+
+// The sentence of a function of ovsdb.h.
+[[nodiscard]] std::string take(char *text)
+{
+    const std::string sentence = text ? text : "";
+    free(text);
+    return sentence;
+}
+
+struct Smap : smap {
+    explicit Smap(const Options &options)
+    {
+        smap_init(this);
+        for (const auto &[option, value] : options) {
+            smap_add(this, option.c_str(), value.c_str());
+        }
+    }
+    Smap(const Smap &) = delete;
+    Smap &operator=(const Smap &) = delete;
+    ~Smap() { smap_destroy(this); }
+};
+
+[[nodiscard]] Options options_of(const smap *map)
+{
+    Options options;
+    const smap_node **nodes = smap_sort(map);
+    for (std::size_t i = 0; i < smap_count(map); i++) {
+        options[nodes[i]->key] = nodes[i]->value;
+    }
+    free(nodes);
+    return options;
+}
+
+void add_tunnel(const eoip_port *port, void *aux)
+{
+    Tunnel tunnel;
+    tunnel.name = port->name;
+    tunnel.bridge = port->bridge;
+    tunnel.options = options_of(port->options);
+    tunnel.error = port->error ? port->error : "";
+    tunnel.state = port->error        ? "error"
+                   : port->link_state ? port->link_state
+                                      : "off";
+    for (std::size_t i = 0; i < port->n_counters; i++) {
+        tunnel.counters.push_back(
+            {port->counter_names[i],
+             static_cast<std::uint64_t>(port->counter_values[i])});
+    }
+    static_cast<std::vector<Tunnel> *>(aux)->push_back(std::move(tunnel));
+}
+
+// "key=..." in the core's sentences is "tunnel-id ..." to our users.
+[[nodiscard]] std::string in_our_words(const std::string &sentence)
+{
+    const std::size_t end = sentence.find_first_of("= ");
+    if (end == sentence.npos || sentence[end] != '=') {
+        return sentence;
+    }
+    return std::string(word_of(sentence.substr(0, end))) + " "
+           + sentence.substr(end + 1);
+}
+
+[[nodiscard]] bool core_knows(std::string_view option)
+{
+    const auto table = option_table();
+    return std::any_of(
+        table.begin(), table.end(),
+        [&](const OptionInfo &info) { return info.name == option; });
+}
+
+// Makes 'options' those of a port, and returns what is wrong with them.
+[[nodiscard]] std::string check(Options &options)
+{
+    if (options.contains("link")) {
+        return "option link is for links of the kernel: a tunnel on a bridge "
+               "follows the routes of its underlay; leave link out, or give "
+               "local ADDRESS";
+    }
+    if (!core_knows("keepalive") && options.contains("keepalive")) {
+        if (options["keepalive"] != "none") {
+            return "option keepalive is for links of the kernel in this "
+                   "version: leave it out, or bridge";
+        }
+        options.erase("keepalive");
+    }
+    std::erase_if(options,
+                  [](const auto &option) { return option.second.empty(); });
+    std::vector<Option> list;
+    for (const auto &[option, value] : options) {
+        list.push_back({option, value});
+    }
+    std::string sentence;
+    for (const std::string &error : parse_options(list).errors) {
+        sentence += (sentence.empty() ? "" : "; ") + in_our_words(error);
+    }
+    return sentence;
+}
+
+// What OVS says of a port begins with its name, as a rule.
+[[nodiscard]] std::string explain(const std::string &error,
+                                  const std::string &name)
+{
+    return error.empty() || error.starts_with(name + ":")
+               ? error
+               : name + ": " + error;
+}
+
+[[nodiscard]] std::string check_file(const char *option,
+                                     const std::string &file)
+{
+    if (file.empty() || access(file.c_str(), R_OK) == 0) {
+        return {};
+    }
+    return std::string("option ") + option + ": cannot read " + file + " ("
+           + ovs_strerror(errno) + "): give a file in PEM format";
+}
+
+// For --db=ssl:..., as OVS's programs do.
+[[nodiscard]] std::string set_up_tls(const Request &request)
+{
+    for (const auto &[option, file] :
+         {std::pair("--private-key", request.private_key),
+          std::pair("--certificate", request.certificate),
+          std::pair("--ca-cert", request.ca_cert)}) {
+        const std::string error = check_file(option, file);
+        if (!error.empty()) {
+            return error;
+        }
+    }
+    if (!request.private_key.empty()) {
+        stream_ssl_set_private_key_file(request.private_key.c_str());
+    }
+    if (!request.certificate.empty()) {
+        stream_ssl_set_certificate_file(request.certificate.c_str());
+    }
+    if (!request.ca_cert.empty()) {
+        stream_ssl_set_ca_cert_file(request.ca_cert.c_str(), false);
+    }
+    if (request.db.find("ssl:") != std::string::npos
+        && (request.private_key.empty() || request.certificate.empty()
+            || request.ca_cert.empty())) {
+        return "option --db=ssl:...: needs --private-key=FILE, "
+               "--certificate=FILE and --ca-cert=FILE, too";
+    }
+    return {};
+}
+
+}  // namespace
+
+Bridges::Bridges(const Request &request)
+    : request_(request),
+      remote_(request.db.empty()
+                  ? std::string("unix:") + ovs_rundir() + "/db.sock"
+                  : request.db)
+{
+}
+
+Bridges::~Bridges()
+{
+    eoip_ovsdb_close(db_);
+}
+
+bool Bridges::present() const
+{
+    constexpr std::size_t kUnix = sizeof "unix:" - 1;
+    return !request_.db.empty() || access(remote_.c_str() + kUnix, F_OK) == 0;
+}
+
+std::string Bridges::open()
+{
+    if (db_) {
+        return {};
+    }
+    const std::string error = set_up_tls(request_);
+    return error.empty() ? take(
+               eoip_ovsdb_open(remote_.c_str(), request_.timeout_s, &db_))
+                         : error;
+}
+
+std::string Bridges::list(std::vector<Tunnel> &tunnels)
+{
+    std::string error = open();
+    if (!error.empty()) {
+        return error;
+    }
+    const auto before = static_cast<std::ptrdiff_t>(tunnels.size());
+    error = take(eoip_ovsdb_list(db_, add_tunnel, &tunnels));
+    // The database has no order.
+    std::sort(tunnels.begin() + before, tunnels.end(),
+              [](const Tunnel &a, const Tunnel &b) {
+                  return std::tie(a.bridge, a.name)
+                         < std::tie(b.bridge, b.name);
+              });
+    return error;
+}
+
+// The first of eoip0, eoip1, ... that is free, as the kernel does.
+std::string Bridges::choose_name(Tunnel &tunnel)
+{
+    constexpr int kTries = 65536;
+    std::string error;
+    for (int i = 0; i < kTries; i++) {
+        tunnel.name = "eoip" + std::to_string(i);
+        error = take(eoip_ovsdb_check_free(db_, tunnel.bridge.c_str(),
+                                           tunnel.name.c_str()));
+        // A missing bridge is missing for every name.
+        if (!error.starts_with(tunnel.name + ":")
+            && !if_nametoindex(tunnel.name.c_str())) {
+            break;
+        }
+    }
+    return error;
+}
+
+std::string Bridges::add(Tunnel &tunnel, bool dry_run)
+{
+    std::string error = check(tunnel.options);
+    if (error.empty()) {
+        error = open();
+    }
+    if (!error.empty()) {
+        return error;
+    }
+    error = tunnel.name.empty()
+                ? choose_name(tunnel)
+                : take(eoip_ovsdb_check_free(db_, tunnel.bridge.c_str(),
+                                             tunnel.name.c_str()));
+    if (!error.empty() || dry_run) {
+        return error;
+    }
+    char *refusal = nullptr;
+    const Smap options(tunnel.options);
+    error = take(eoip_ovsdb_add(db_, tunnel.bridge.c_str(),
+                                tunnel.name.c_str(), &options, &refusal));
+    const std::string refused = take(refusal);
+    error = error.empty() ? refused : error;
+    return explain(error, tunnel.name);
+}
+
+std::string Bridges::change(const Tunnel &tunnel, const Options &changes,
+                            bool dry_run)
+{
+    Options all = tunnel.options;
+    for (const auto &[option, value] : changes) {
+        all[option] = value;
+    }
+    // The one that holds for both directions replaces those that held for one.
+    if (changes.contains("key")) {
+        all.erase("in_key");
+        all.erase("out_key");
+    }
+    std::string error = check(all);
+    if (!error.empty() || dry_run) {
+        return error;
+    }
+    char *refusal = nullptr;
+    const Smap options(all);
+    error = take(eoip_ovsdb_set(db_, tunnel.name.c_str(), &options, &refusal));
+    const std::string refused = take(refusal);
+    error = error.empty() ? refused : error;
+    return explain(error, tunnel.name);
+}
+
+std::string Bridges::remove(const Tunnel &tunnel, bool dry_run)
+{
+    return dry_run ? "" : take(eoip_ovsdb_remove(db_, tunnel.name.c_str()));
+}
+
+std::string Bridges::wait()
+{
+    eoip_ovsdb_wait(db_);
+    return {};
+}
+
+}  // namespace eoip

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tunnels as JSON: see json.h.
+
+#include "json.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "util.h"
+extern "C" {
+#include "openvswitch/json.h"
+}
+
+namespace eoip {
+namespace {
+
+void put(json *object, const char *name, const std::string &value)
+{
+    json_object_put_string(object, name, value.c_str());
+}
+
+[[nodiscard]] bool is_number(const std::string &text)
+{
+    return !text.empty() && text.size() < 11
+           && std::all_of(text.begin(), text.end(),
+                          [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// A number where it is one, so that programs need not convert.
+[[nodiscard]] json *value_json(const std::string &value)
+{
+    return is_number(value) ? json_integer_create(std::atoll(value.c_str()))
+                            : json_string_create(value.c_str());
+}
+
+[[nodiscard]] json *tunnel_json(const Tunnel &tunnel, bool counters)
+{
+    json *object = json_object_create();
+    json *options = json_object_create();
+    put(object, "name", tunnel.name);
+    put(object, "kind", tunnel.in_kernel() ? "kernel" : "bridge");
+    if (tunnel.in_kernel()) {
+        json_object_put(object, "ifindex",
+                        json_integer_create(tunnel.ifindex));
+    } else {
+        put(object, "bridge", tunnel.bridge);
+    }
+    put(object, "state", tunnel.state);
+    if (!tunnel.error.empty()) {
+        put(object, "error", tunnel.error);
+    }
+    for (const auto &[option, value] : tunnel.options) {
+        json_object_put(options, option.c_str(), value_json(value));
+    }
+    json_object_put(object, "options", options);
+    if (counters) {
+        json *statistics = json_object_create();
+        for (const Counter &counter : tunnel.counters) {
+            json_object_put(
+                statistics, counter.name.c_str(),
+                json_integer_create(static_cast<long long>(counter.value)));
+        }
+        json_object_put(object, "statistics", statistics);
+    }
+    return object;
+}
+
+[[nodiscard]] std::string text_of(json *value, int flags)
+{
+    char *text = json_to_string(value, flags | JSSF_SORT);
+    std::string result = text;
+    free(text);
+    json_destroy(value);
+    return result + (result.ends_with('\n') ? "" : "\n");
+}
+
+}  // namespace
+
+std::string json_list(std::span<const Tunnel> tunnels, bool counters)
+{
+    json *array = json_array_create_empty();
+    for (const Tunnel &tunnel : tunnels) {
+        json_array_add(array, tunnel_json(tunnel, counters));
+    }
+    return text_of(array, JSSF_PRETTY);
+}
+
+std::string json_one(const Tunnel &tunnel, bool counters)
+{
+    return text_of(tunnel_json(tunnel, counters), JSSF_PRETTY);
+}
+
+std::string json_event(std::string_view event, const Tunnel &tunnel)
+{
+    json *object = json_object_create();
+    put(object, "event", std::string(event));
+    json_object_put(object, "tunnel", tunnel_json(tunnel, false));
+    return text_of(object, 0);
+}
+
+}  // namespace eoip

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tunnels that are links of the kernel, of kind "eoip": a back end that speaks
+// rtnetlink.  The attributes are those of kmod-vport/uapi/linux/eoip.h.
+
+#ifndef EOIP_UTILITIES_KERNEL_H
+#define EOIP_UTILITIES_KERNEL_H
+
+#include "backend.h"
+#include "nl_socket.h"
+
+namespace eoip {
+
+class Kernel : public Backend {
+public:
+    std::string list(std::vector<Tunnel> &tunnels) override;
+    std::string add(Tunnel &tunnel, bool dry_run) override;
+    std::string change(const Tunnel &tunnel, const Options &changes,
+                       bool dry_run) override;
+    std::string remove(const Tunnel &tunnel, bool dry_run) override;
+    std::string wait() override;
+
+private:
+    std::string send(nl_msg *message, const std::string &name);
+
+    Netlink netlink_;
+    Netlink events_;  // For wait().
+    bool watching_ = false;
+};
+
+}  // namespace eoip
+
+#endif  // EOIP_UTILITIES_KERNEL_H

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// eoip(8): makes, changes, shows and watches EoIP tunnels, those of the kernel
+// and those on bridges of Open vSwitch.
+//
+// One function for each verb.  What was asked for is in words.cc, where
+// tunnels are is in kernel.cc and bridge.cc.
+
+#include <cstdio>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "util.h"
+extern "C" {
+#include "fatal-signal.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+}
+
+#include "bridge.h"
+#include "json.h"
+#include "kernel.h"
+#include "print.h"
+#include "words.h"
+
+namespace eoip {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsageError = 2;
+
+[[nodiscard]] int complain(const std::string &sentence, int status = kFailed)
+{
+    std::fprintf(stderr, "eoip: %s\n", sentence.c_str());
+    return status;
+}
+
+void print(const std::string &text)
+{
+    std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+class Command {
+public:
+    explicit Command(const Request &request)
+        : request_(request), bridges_(request)
+    {
+    }
+
+    // Each returns the exit status.
+    int run();
+
+private:
+    int add();
+    int change();
+    int del();
+    int list();
+    int stats();
+    int monitor();
+
+    std::string list_all(std::vector<Tunnel> &tunnels);
+    std::string find(Tunnel &tunnel);
+    std::string report(const std::map<std::string, Tunnel> &before,
+                       const std::map<std::string, Tunnel> &now);
+    Backend &backend(const Tunnel &tunnel)
+    {
+        return tunnel.in_kernel() ? static_cast<Backend &>(kernel_)
+                                  : static_cast<Backend &>(bridges_);
+    }
+    int finish(const char *done, const Tunnel &tunnel,
+               const std::string &error);
+
+    const Request &request_;
+    Kernel kernel_;
+    Bridges bridges_;
+};
+
+// Those of the kernel first.  They are there even if there is an error.
+std::string Command::list_all(std::vector<Tunnel> &tunnels)
+{
+    std::string error = kernel_.list(tunnels);
+    if (error.empty() && bridges_.present()) {
+        error = bridges_.list(tunnels);
+    }
+    return error;
+}
+
+// The tunnel that is meant: one of the kernel needs no Open vSwitch.
+std::string Command::find(Tunnel &tunnel)
+{
+    const auto is_meant = [this](const Tunnel &one) {
+        return one.name == request_.name
+               && (request_.bridge.empty() || one.bridge == request_.bridge);
+    };
+    std::string error;
+    const auto look = [&](Backend &place) {
+        std::vector<Tunnel> tunnels;
+        error = place.list(tunnels);
+        for (Tunnel &one : tunnels) {
+            if (is_meant(one)) {
+                tunnel = std::move(one);
+                return true;
+            }
+        }
+        return !error.empty();
+    };
+    if (request_.bridge.empty() && look(kernel_)) {
+        return error;
+    }
+    if ((!request_.bridge.empty() || bridges_.present()) && look(bridges_)) {
+        return error;
+    }
+    return "there is no tunnel " + request_.name
+           + (request_.bridge.empty() ? "" : " on bridge " + request_.bridge)
+           + ": \"eoip list\" shows those that exist";
+}
+
+int Command::finish(const char *done, const Tunnel &tunnel,
+                    const std::string &error)
+{
+    if (!error.empty()) {
+        return complain(error);
+    }
+    if (request_.dry_run) {
+        print(std::string("would ") + done + " "
+              + (tunnel.in_kernel() ? "a link of the kernel"
+                                    : "a port of bridge " + tunnel.bridge)
+              + "\n" + details(tunnel));
+    }
+    return 0;
+}
+
+int Command::add()
+{
+    Tunnel tunnel;
+    tunnel.name = request_.name;
+    tunnel.bridge = request_.bridge;
+    tunnel.options = request_.options;
+    const std::string error = backend(tunnel).add(tunnel, request_.dry_run);
+    // Who did not name it wants to know what it is called.
+    if (error.empty() && request_.name.empty() && !request_.dry_run) {
+        print(tunnel.name + "\n");
+    }
+    return finish("add", tunnel, error);
+}
+
+int Command::change()
+{
+    Tunnel tunnel;
+    std::string error = find(tunnel);
+    if (error.empty()) {
+        error =
+            backend(tunnel).change(tunnel, request_.options, request_.dry_run);
+        for (const auto &[option, value] : request_.options) {
+            tunnel.options[option] = value;
+        }
+    }
+    return finish("change", tunnel, error);
+}
+
+int Command::del()
+{
+    Tunnel tunnel;
+    std::string error = find(tunnel);
+    if (error.empty()) {
+        error = backend(tunnel).remove(tunnel, request_.dry_run);
+    }
+    return finish("remove", tunnel, error);
+}
+
+int Command::list()
+{
+    if (!request_.name.empty()) {
+        Tunnel tunnel;
+        const std::string error = find(tunnel);
+        if (!error.empty()) {
+            return complain(error);
+        }
+        print(request_.json ? json_one(tunnel, false) : details(tunnel));
+        return 0;
+    }
+    std::vector<Tunnel> tunnels;
+    const std::string error =
+        request_.legacy ? kernel_.list(tunnels) : list_all(tunnels);
+    if (request_.legacy) {
+        for (const Tunnel &tunnel : tunnels) {
+            print(legacy_line(tunnel));
+        }
+    } else {
+        print(request_.json ? json_list(tunnels, false) : table(tunnels));
+    }
+    return error.empty() ? 0 : complain(error);
+}
+
+int Command::stats()
+{
+    std::vector<Tunnel> tunnels;
+    std::string error;
+    if (request_.name.empty()) {
+        error = list_all(tunnels);
+    } else {
+        error = find(tunnels.emplace_back());
+        if (!error.empty()) {
+            return complain(error);
+        }
+    }
+    if (request_.json) {
+        print(request_.name.empty() ? json_list(tunnels, true)
+                                    : json_one(tunnels[0], true));
+    } else {
+        for (const Tunnel &tunnel : tunnels) {
+            print(counters(tunnel));
+        }
+    }
+    return error.empty() ? 0 : complain(error);
+}
+
+// The events between two lists.
+std::string Command::report(const std::map<std::string, Tunnel> &before,
+                            const std::map<std::string, Tunnel> &now)
+{
+    std::string text;
+    const auto event = [&](const char *what, const Tunnel &tunnel,
+                           const std::string &more) {
+        text += request_.json ? json_event(what, tunnel)
+                              : std::string(what) + " " + tunnel.name + ": "
+                                    + more + "\n";
+    };
+    const auto everything = [](const Tunnel &tunnel) {
+        std::string list;
+        for (const auto &[field, value] : fields(tunnel)) {
+            if (field != "name") {
+                list += (list.empty() ? "" : ", ") + field + " " + value;
+            }
+        }
+        return list;
+    };
+    for (const auto &[key, tunnel] : before) {
+        if (!now.contains(key)) {
+            event("removed", tunnel, everything(tunnel));
+        }
+    }
+    for (const auto &[key, tunnel] : now) {
+        const auto old = before.find(key);
+        if (old == before.end()) {
+            event("added", tunnel, everything(tunnel));
+        } else if (const std::string change = difference(old->second, tunnel);
+                   !change.empty()) {
+            event("changed", tunnel, change);
+        }
+    }
+    return text;
+}
+
+int Command::monitor()
+{
+    std::map<std::string, Tunnel> before;
+    const bool with_bridges = bridges_.present();
+    for (bool first = true;; first = false) {
+        std::vector<Tunnel> tunnels;
+        std::map<std::string, Tunnel> now;
+        std::string error = kernel_.list(tunnels);
+        if (error.empty() && with_bridges) {
+            error = bridges_.list(tunnels);
+        }
+        if (!error.empty()) {
+            return complain(error);
+        }
+        for (Tunnel &tunnel : tunnels) {
+            const std::string key = tunnel.bridge + "/" + tunnel.name;
+            now.emplace(key, std::move(tunnel));
+        }
+        if (!first) {
+            print(report(before, now));
+            // Nobody listens any more.
+            if (std::fflush(stdout)) {
+                return kFailed;
+            }
+        }
+        before = std::move(now);
+        error = kernel_.wait();
+        if (error.empty() && with_bridges) {
+            error = bridges_.wait();
+        }
+        if (!error.empty()) {
+            return complain(error);
+        }
+        poll_block();
+    }
+}
+
+int Command::run()
+{
+    switch (request_.verb) {
+    case Verb::add:
+        return add();
+    case Verb::change:
+        return change();
+    case Verb::del:
+        return del();
+    case Verb::list:
+        return list();
+    case Verb::stats:
+        return stats();
+    case Verb::monitor:
+        return monitor();
+    case Verb::version:
+        print("eoip " EOIP_VERSION "\n");
+        return 0;
+    case Verb::help:
+        print(std::string(kUsage));
+        return 0;
+    }
+    return kUsageError;
+}
+
+// What went wrong is ours to say, in one sentence: also that a connection
+// ended.
+void quiet_ovs(const char *program)
+{
+    set_program_name(program);
+    fatal_ignore_sigpipe();
+    vlog_set_levels(nullptr, VLF_CONSOLE, VLL_OFF);
+    vlog_set_levels(nullptr, VLF_SYSLOG, VLL_OFF);
+}
+
+}  // namespace
+}  // namespace eoip
+
+int main(int argc, char *argv[])
+{
+    eoip::quiet_ovs("eoip");
+    const auto parsed = eoip::parse_words(
+        {argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)});
+    if (!parsed.error.empty()) {
+        return eoip::complain(parsed.error, eoip::kUsageError);
+    }
+    const int status = eoip::Command(parsed.request).run();
+    // A full disk or a closed pipe is no success.
+    if (std::fflush(stdout) || std::ferror(stdout)) {
+        return eoip::complain("cannot write the output");
+    }
+    return status;
+}

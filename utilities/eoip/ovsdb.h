@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The eoip ports of a database of Open vSwitch, for bridge.cc.
+ *
+ * OVS's client of OVSDB does not compile as C++, so ovsdb.c faces it, and this
+ * header faces ovsdb.c.  A function that returns "char *" returns NULL, or in
+ * one sentence what went wrong, which the caller frees.
+ */
+#ifndef EOIP_UTILITIES_OVSDB_H
+#define EOIP_UTILITIES_OVSDB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct smap;
+struct eoip_ovsdb;
+
+/* A port as the database has it; valid during the call that it is given to. */
+struct eoip_port {
+    const char *name;
+    const char *bridge;
+    const struct smap *options;
+    const char *error;          /* NULL if there is none. */
+    const char *link_state;     /* NULL as long as OVS has not said. */
+    char *const *counter_names;
+    const int64_t *counter_values;
+    size_t n_counters;
+};
+
+/* Connects to the database at 'remote', as OVS's programs call it, within
+ * 'timeout_s' seconds; all that follows has that time, too. */
+char *eoip_ovsdb_open(const char *remote, int timeout_s,
+                      struct eoip_ovsdb **);
+void eoip_ovsdb_close(struct eoip_ovsdb *);
+
+/* Calls 'each' for every port of type eoip. */
+char *eoip_ovsdb_list(struct eoip_ovsdb *,
+                      void (*each)(const struct eoip_port *, void *aux),
+                      void *aux);
+
+/* NULL if a port 'name' can be added to 'bridge', otherwise why not. */
+char *eoip_ovsdb_check_free(struct eoip_ovsdb *, const char *bridge,
+                            const char *name);
+
+/* Each is one transaction, and returns once ovs-vswitchd has done what it
+ * asks for.  Then *errorp is the error of the interface, NULL if there is
+ * none; the caller frees it. */
+char *eoip_ovsdb_add(struct eoip_ovsdb *, const char *bridge,
+                     const char *name, const struct smap *options,
+                     char **errorp);
+char *eoip_ovsdb_set(struct eoip_ovsdb *, const char *name,
+                     const struct smap *options, char **errorp);
+char *eoip_ovsdb_remove(struct eoip_ovsdb *, const char *name);
+
+/* Lets the next poll_block() return when the database changes. */
+void eoip_ovsdb_wait(struct eoip_ovsdb *);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ovsdb.h */

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Parses the command line: see words.h.
+//
+// Three tables say what there is: kVerbs, kWords and kFlags.  A value goes
+// through its word's function, which checks it and writes it as tunnel.h
+// wants it.
+
+#include "words.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <vector>
+
+#include <linux/eoip.h>
+#include <net/if.h>
+
+#include "eoip/options.h"
+
+namespace eoip {
+
+const std::string_view kUsage =
+    R"(usage: eoip [OPTION]... [COMMAND]
+
+  add tunnel-id ID [WORD VALUE]...   make a tunnel (also: new)
+  change name IF [WORD VALUE]...     change what is named, keep the rest (set)
+  del IF                             remove a tunnel
+  list | show [IF]                   all tunnels in a table, or all of one
+  stats [IF]                         counters, with the reasons of drops
+  monitor                            say what changes, until interrupted
+  version, help
+
+Without "bridge" a tunnel is a link of the kernel; with it, a port of that
+bridge of Open vSwitch.  Commands and words may be shortened.
+
+  name IF           of the tunnel, at most 15 characters
+  bridge BR         the bridge of Open vSwitch
+  tunnel-id N       (or tid) 0 to 65535, to 4095 with IPv6; as the other end
+  remote ADDRESS    the other end, IPv4 or IPv6
+  local ADDRESS     this end; "any" leaves it to the routes
+  link IF           name or index of the device to go through; not on a bridge
+  ttl N             0 to 255; 0 or "inherit": as the frame inside has it
+  tos N             0 to 252 in steps of 4; 1 or "inherit": as the frame has it
+  keepalive SECS[,RETRIES]  or none: how often to say that we are there, and
+                    after how many silent intervals the tunnel is down
+  df_default true   if outer packets shall not be fragmented; false
+  clamp_tcp_mss true   if TCP shall fit the tunnel in one piece; false
+
+  --json            list, show, stats, monitor: for programs
+  --legacy          list: links of the kernel in the lines of the older eoip
+  --dry-run         add, change, del: check and show, change nothing
+  -t, --timeout=SECS        how long to wait for Open vSwitch (10)
+  --db=SERVER               its database: unix:FILE, tcp:HOST:PORT,
+                            ssl:HOST:PORT, with
+  -p, --private-key=FILE    -c, --certificate=FILE    -C, --ca-cert=FILE
+
+Exit status: 0 done, 1 refused or failed, 2 the command line is wrong.
+See eoip(8).
+)";
+
+namespace {
+
+constexpr std::size_t kNameMax = IFNAMSIZ - 1;
+
+struct VerbName {
+    std::string_view name;
+    Verb verb;
+};
+
+constexpr VerbName kVerbs[] = {
+    {"add", Verb::add},       {"new", Verb::add},
+    {"change", Verb::change}, {"set", Verb::change},
+    {"list", Verb::list},     {"show", Verb::list},
+    {"del", Verb::del},       {"monitor", Verb::monitor},
+    {"stats", Verb::stats},   {"version", Verb::version},
+    {"help", Verb::help},
+};
+
+[[nodiscard]] std::string join(std::initializer_list<std::string_view> parts)
+{
+    std::string text;
+    for (const std::string_view part : parts) {
+        text += part;
+    }
+    return text;
+}
+
+// In the notations of strtoul() with base 0, without signs and blanks.
+[[nodiscard]] std::optional<std::uint32_t> number(const std::string &text,
+                                                  std::uint32_t max)
+{
+    if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) {
+        return std::nullopt;
+    }
+    char *end = nullptr;
+    errno = 0;
+    const unsigned long value = std::strtoul(text.c_str(), &end, 0);
+    if (errno || *end || value > max) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint32_t>(value);
+}
+
+// Values.  Each function replaces the value by what tunnel.h wants, or
+// returns what is wrong with it.
+
+[[nodiscard]] std::string parse_id(std::string &value)
+{
+    const auto id = number(value, EOIP_KEY_MAX);
+    if (!id && value != "flow") {
+        return join({"invalid tunnel-id value: ", value,
+                     ": allowed are 0 to 65535, or to 4095 with IPv6 "
+                     "addresses, in decimal, 0x... or octal"});
+    }
+    value = id ? std::to_string(*id) : value;
+    return {};
+}
+
+[[nodiscard]] std::string parse_local(std::string &value)
+{
+    if (value.empty()) {
+        return "invalid ip address: \"\": local takes an IPv4 or IPv6 "
+               "address, or \"any\"";
+    }
+    if (value == "any" || value == "0.0.0.0" || value == "::") {
+        value.clear();
+    }
+    return {};
+}
+
+[[nodiscard]] std::string parse_remote(std::string &value)
+{
+    return value.empty() ? "invalid ip address: \"\": remote takes an IPv4 "
+                           "or IPv6 address"
+                         : "";
+}
+
+[[nodiscard]] std::string parse_ttl(std::string &value)
+{
+    const auto ttl = number(value, 255);
+    if (!ttl && value != "inherit") {
+        return join({"invalid ttl value: ", value,
+                     ": allowed are 1 to 255, and 0 or inherit for the ttl "
+                     "of the frame inside"});
+    }
+    value = ttl && *ttl ? std::to_string(*ttl) : "inherit";
+    return {};
+}
+
+[[nodiscard]] std::string parse_tos(std::string &value)
+{
+    const auto tos = number(value, 252);
+    if (value != "inherit" && (!tos || (*tos != 1 && *tos % 4))) {
+        return join({"invalid tos value: ", value,
+                     ": allowed are 0 to 252 in steps of 4 (the last two "
+                     "bits are ECN's), and 1 or inherit for the tos of the "
+                     "frame inside"});
+    }
+    value = tos && *tos != 1 ? std::to_string(*tos) : "inherit";
+    return {};
+}
+
+[[nodiscard]] std::string parse_keepalive(std::string &value)
+{
+    if (value == "none") {
+        return {};
+    }
+    const std::size_t comma = value.find(',');
+    std::string seconds = value.substr(0, comma);
+    if (seconds.ends_with('s')) {
+        seconds.pop_back();
+    }
+    const auto interval = number(seconds, EOIP_KEEPALIVE_INTERVAL_MAX);
+    const auto retries =
+        comma == std::string::npos ? 0 : number(value.substr(comma + 1), 255);
+    if (!interval || !retries) {
+        return join({"invalid keepalive value: ", value,
+                     ": allowed are none, or SECS[,RETRIES] with 1 to 65535 "
+                     "seconds and 0 to 255 retries"});
+    }
+    value = *interval
+                ? std::to_string(*interval) + "," + std::to_string(*retries)
+                : "none";
+    return {};
+}
+
+[[nodiscard]] std::string parse_link(std::string &value)
+{
+    return value.empty() ? "invalid interface name/index: \"\": link takes "
+                           "the name or index of a device, or none"
+                         : "";
+}
+
+[[nodiscard]] std::string parse_name(std::string &value)
+{
+    if (value.size() > kNameMax) {
+        return join({"interface name too long: ", value,
+                     ": at most 15 characters are allowed"});
+    }
+    const bool plain =
+        std::all_of(value.begin(), value.end(), [](unsigned char c) {
+            return std::isgraph(c) && c != '/' && c != '%' && c != ':';
+        });
+    if (value.empty() || !plain || value == "." || value == "..") {
+        return join({"invalid interface name: \"", value,
+                     "\": allowed are 1 to 15 characters without blanks, "
+                     "\"/\", \":\" and \"%\""});
+    }
+    return {};
+}
+
+[[nodiscard]] std::string parse_bridge(std::string &value)
+{
+    return value.empty() ? "invalid bridge name: \"\": \"ovs-vsctl list-br\" "
+                           "shows the bridges"
+                         : "";
+}
+
+[[nodiscard]] std::string check_truth(std::string_view option,
+                                      std::string_view value)
+{
+    return value == "true" || value == "false"
+               ? ""
+               : join({"invalid ", option, " value: ", value,
+                       ": allowed are true and false"});
+}
+
+[[nodiscard]] std::string parse_df_default(std::string &value)
+{
+    return check_truth("df_default", value);
+}
+
+[[nodiscard]] std::string parse_clamp_tcp_mss(std::string &value)
+{
+    return check_truth("clamp_tcp_mss", value);
+}
+
+// What the core knows and we have no word for; it checks it later.
+[[nodiscard]] std::string parse_other(std::string &value)
+{
+    return value.empty() ? "an option of OVS cannot be empty" : "";
+}
+
+struct Word {
+    std::string_view name;
+    std::string_view option;
+    std::string (*parse)(std::string &value);
+};
+
+constexpr Word kWords[] = {
+    {"tunnel-id", "key", parse_id},
+    {"tid", "key", parse_id},
+    {"name", "name", parse_name},
+    {"bridge", "bridge", parse_bridge},
+    {"local", "local_ip", parse_local},
+    {"remote", "remote_ip", parse_remote},
+    {"link", "link", parse_link},
+    {"ttl", "ttl", parse_ttl},
+    {"tos", "tos", parse_tos},
+    {"keepalive", "keepalive", parse_keepalive},
+    {"df_default", "df_default", parse_df_default},
+    {"clamp_tcp_mss", "clamp_tcp_mss", parse_clamp_tcp_mss},
+};
+
+// True for an option of the core's table that has no word in ours.
+[[nodiscard]] bool is_other_option(std::string_view name)
+{
+    const auto table = option_table();
+    const bool known =
+        std::any_of(table.begin(), table.end(),
+                    [&](const OptionInfo &info) { return info.name == name; });
+    return known
+           && std::none_of(
+               std::begin(kWords), std::end(kWords),
+               [&](const Word &word) { return word.option == name; });
+}
+
+// Abbreviations.
+
+// "a, b or c", with 'last' for "or".
+[[nodiscard]] std::string enumerate(const std::vector<std::string_view> &list,
+                                    std::string_view last)
+{
+    std::string text;
+    for (std::size_t i = 0; i < list.size(); i++) {
+        text += i == 0                 ? ""
+                : i + 1 == list.size() ? join({" ", last, " "})
+                                       : ", ";
+        text += list[i];
+    }
+    return text;
+}
+
+// The entry of 'table' that 'text' is, or is the beginning of; entries with
+// one meaning do not stand in each other's way.  Otherwise nullptr, and
+// 'error' says why.
+template <typename Entry, std::size_t n, typename Meaning>
+[[nodiscard]] const Entry *find(const Entry (&table)[n], std::string_view text,
+                                std::string_view what, Meaning meaning,
+                                std::string &error)
+{
+    std::vector<std::string_view> near, all;
+    const Entry *found = nullptr;
+    bool ambiguous = false;
+    for (const Entry &entry : table) {
+        if (entry.name == text) {
+            return &entry;
+        }
+        all.push_back(entry.name);
+        if (!text.empty() && entry.name.starts_with(text)) {
+            near.push_back(entry.name);
+            ambiguous |= found && meaning(*found) != meaning(entry);
+            found = &entry;
+        }
+    }
+    if (!found) {
+        error = join({"unknown ", what, ": ", text, ": known are ",
+                      enumerate(all, "and")});
+    } else if (ambiguous) {
+        error = join({"ambiguous ", what, ": ", text, ": it may be ",
+                      enumerate(near, "or")});
+    }
+    return ambiguous ? nullptr : found;
+}
+
+// Flags.
+
+struct Flag {
+    std::string_view name;
+    char letter;                      // 0: none.
+    bool Request::*truth;             // One of these two,
+    std::string Request::*text;       // or neither:
+    void (*other)(Request &request);  // then this.
+};
+
+void ask_help(Request &request)
+{
+    request.verb = Verb::help;
+}
+
+void ask_version(Request &request)
+{
+    request.verb = Verb::version;
+}
+
+constexpr std::string_view kTimeout = "--timeout";
+
+constexpr Flag kFlags[] = {
+    {"--json", 0, &Request::json, nullptr, nullptr},
+    {"--dry-run", 0, &Request::dry_run, nullptr, nullptr},
+    {"--legacy", 0, &Request::legacy, nullptr, nullptr},
+    {"--db", 0, nullptr, &Request::db, nullptr},
+    {"--private-key", 'p', nullptr, &Request::private_key, nullptr},
+    {"--certificate", 'c', nullptr, &Request::certificate, nullptr},
+    {"--ca-cert", 'C', nullptr, &Request::ca_cert, nullptr},
+    {kTimeout, 't', nullptr, nullptr, nullptr},
+    {"--help", 'h', nullptr, nullptr, ask_help},
+    {"--version", 'V', nullptr, nullptr, ask_version},
+};
+
+[[nodiscard]] const Flag *find_flag(std::string_view word)
+{
+    const std::string_view name = word.substr(0, word.find('='));
+    for (const Flag &flag : kFlags) {
+        if (flag.name == name
+            || (word.size() == 2 && flag.letter && word[1] == flag.letter)) {
+            return &flag;
+        }
+    }
+    return nullptr;
+}
+
+[[nodiscard]] bool looks_like_flag(std::string_view word)
+{
+    return word.size() > 1 && word[0] == '-'
+           && !std::isdigit(static_cast<unsigned char>(word[1]));
+}
+
+// The parser.
+
+class Parser {
+public:
+    explicit Parser(std::span<const char *const> words)
+    {
+        take_flags(words);
+        if (error_.empty() && !asked_) {
+            parse();
+        }
+        if (error_.empty() && !asked_) {
+            check();
+        }
+    }
+    [[nodiscard]] ParsedWords result() const { return {request_, error_}; }
+
+private:
+    void fail(std::string sentence)
+    {
+        if (error_.empty()) {
+            error_ = std::move(sentence);
+        }
+    }
+    void take_flags(std::span<const char *const> words);
+    void set_flag(const Flag &flag, const std::string &value);
+    void parse();
+    void parse_pair(const std::string &word, std::string value);
+    void check();
+    void check_list_flags();
+    void check_addresses();
+
+    Request request_;
+    std::string error_;
+    bool asked_ = false;  // For help or the version: all else is ignored.
+    std::vector<std::string> words_;
+};
+
+void Parser::take_flags(std::span<const char *const> words)
+{
+    for (std::size_t i = 0; i < words.size(); i++) {
+        const std::string_view word = words[i];
+        if (!looks_like_flag(word)) {
+            words_.emplace_back(word);
+            continue;
+        }
+        const Flag *flag = find_flag(word);
+        const std::size_t equals = word.find('=');
+        if (!flag) {
+            fail(join({"unknown option: ", word,
+                       ": \"eoip help\" lists the options"}));
+            return;
+        }
+        const bool takes_value = flag->text || flag->name == kTimeout;
+        if (!takes_value && equals != word.npos) {
+            fail(join({"option ", flag->name, " takes no value: ", word}));
+        } else if (!takes_value) {
+            set_flag(*flag, "");
+        } else if (equals != word.npos) {
+            set_flag(*flag, std::string(word.substr(equals + 1)));
+        } else if (i + 1 < words.size()) {
+            set_flag(*flag, words[++i]);
+        } else {
+            fail(join({"option: ", flag->name, " requires an argument"}));
+        }
+    }
+}
+
+void Parser::set_flag(const Flag &flag, const std::string &value)
+{
+    if (flag.truth) {
+        request_.*flag.truth = true;
+    } else if (flag.text) {
+        request_.*flag.text = value;
+        if (value.empty()) {
+            fail(join({"option: ", flag.name, " requires an argument"}));
+        }
+    } else if (flag.other) {
+        flag.other(request_);
+        asked_ = true;
+    } else if (const auto seconds = number(value, 3600); seconds && *seconds) {
+        request_.timeout_s = static_cast<int>(*seconds);
+    } else {
+        fail(join({"invalid timeout value: ", value,
+                   ": allowed are 1 to 3600 seconds"}));
+    }
+}
+
+void Parser::parse_pair(const std::string &word, std::string value)
+{
+    std::string error;
+    std::string option;
+    const Word *known = find(
+        kWords, word, "option", [](const Word &w) { return w.option; }, error);
+    if (known) {
+        option = known->option;
+        error = known->parse(value);
+    } else if (is_other_option(word)) {
+        option = word;
+        error = parse_other(value);
+    }
+    std::string *place = option == "name"     ? &request_.name
+                         : option == "bridge" ? &request_.bridge
+                                              : nullptr;
+    if (!error.empty()) {
+        fail(std::move(error));
+    } else if (place ? !place->empty() : request_.options.contains(option)) {
+        fail(join({"option given twice: ", word, ": leave one of them out"}));
+    } else if (place) {
+        *place = value;
+    } else {
+        request_.options[option] = value;
+    }
+}
+
+void Parser::parse()
+{
+    if (words_.empty()) {
+        return;
+    }
+    std::string error;
+    const VerbName *verb = find(
+        kVerbs, words_[0], "command", [](const VerbName &v) { return v.verb; },
+        error);
+    if (!verb) {
+        fail(error);
+        return;
+    }
+    request_.verb = verb->verb;
+    std::size_t i = 1;
+    // A lone word is the name, where that needs no "name" before it.
+    const bool takes_name = verb->verb == Verb::list || verb->verb == Verb::del
+                            || verb->verb == Verb::stats;
+    if (takes_name && words_.size() % 2 == 0) {
+        parse_pair("name", words_[i++]);
+    }
+    for (; i < words_.size() && error_.empty(); i += 2) {
+        const bool complete = i + 1 < words_.size();
+        if (complete) {
+            parse_pair(words_[i], words_[i + 1]);
+            continue;
+        }
+        const Word *word = find(
+            kWords, words_[i], "option",
+            [](const Word &w) { return w.option; }, error);
+        fail(word ? join({"option: ", word->name, " requires an argument"})
+                  : error);
+    }
+}
+
+void Parser::check_addresses()
+{
+    const auto get = [this](const char *option) {
+        const auto found = request_.options.find(option);
+        return found == request_.options.end() ? "" : found->second;
+    };
+    const std::string local = get("local_ip"), remote = get("remote_ip");
+    const std::string id = get("key");
+    const bool local6 = is_ipv6(local), remote6 = is_ipv6(remote);
+    if ((local6 && is_ipv4(remote)) || (remote6 && is_ipv4(local))) {
+        fail(join({"local/remote address family mismatch: local ", local,
+                   ", remote ", remote, ": give two of IPv4 or two of IPv6"}));
+    }
+    if ((local6 || remote6) && !id.empty() && id != "flow"
+        && number(id, EOIP_KEY_MAX) > std::uint32_t{EOIP6_KEY_MAX}) {
+        fail(join({"tunnel-id must be 0..4095 for eoipv6: ", id,
+                   " is too large: choose a smaller one on both ends, or "
+                   "give IPv4 addresses"}));
+    }
+}
+
+void Parser::check_list_flags()
+{
+    const Verb verb = request_.verb;
+    const bool changes =
+        verb == Verb::add || verb == Verb::change || verb == Verb::del;
+    if (request_.legacy
+        && (verb != Verb::list || request_.json || !request_.name.empty())) {
+        fail("option --legacy is for \"list\" alone, without a name and "
+             "without --json");
+    }
+    if (request_.dry_run && !changes) {
+        fail("option --dry-run is for add, change and del, which change "
+             "something");
+    }
+    if (request_.json && changes) {
+        fail("option --json is for list, show, stats and monitor, which print "
+             "something");
+    }
+    if (verb != Verb::add && verb != Verb::change
+        && !request_.options.empty()) {
+        fail(join({"option ", word_of(request_.options.begin()->first),
+                   " is for add and change, which set something"}));
+    }
+}
+
+void Parser::check()
+{
+    const bool bare = request_.options.empty();
+    switch (request_.verb) {
+    case Verb::add:
+        if (!request_.options.contains("key")) {
+            fail("tunnel-id is mandatory parameter: give tunnel-id N with the "
+                 "number that the other end has, 0 to 65535");
+        }
+        break;
+    case Verb::change:
+        if (request_.name.empty()) {
+            fail("name is mandatory for set/change: say which tunnel with "
+                 "name IF; \"eoip list\" shows them");
+        } else if (bare) {
+            fail("change needs something to change: give at least one option "
+                 "beside the name, such as ttl 64");
+        }
+        break;
+    case Verb::del:
+        if (request_.name.empty()) {
+            fail("del needs the name of a tunnel: \"eoip list\" shows them");
+        }
+        break;
+    default:
+        break;
+    }
+    check_list_flags();
+    check_addresses();
+    if (request_.verb == Verb::add && request_.bridge.empty()
+        && error_.empty()) {
+        fail(check_kernel_options(request_.options));
+    }
+}
+
+}  // namespace
+
+ParsedWords parse_words(std::span<const char *const> words)
+{
+    return Parser(words).result();
+}
+
+std::string check_kernel_options(const Options &options)
+{
+    static constexpr std::string_view kKnown[] = {
+        "key", "link",      "local_ip",   "remote_ip",    "ttl",
+        "tos", "keepalive", "df_default", "clamp_tcp_mss"};
+    for (const auto &[option, value] : options) {
+        if (std::find(std::begin(kKnown), std::end(kKnown), option)
+            == std::end(kKnown)) {
+            return join({"option ", option,
+                         " is for tunnels on a bridge: "
+                         "leave it out, or give bridge BR"});
+        }
+        if (option == "key" && value == "flow") {
+            return "invalid tunnel-id value: flow: only tunnels on a bridge "
+                   "take it from flows; give a number, or bridge BR";
+        }
+        if ((option == "local_ip" || option == "remote_ip") && !value.empty()
+            && !is_ipv4(value) && !is_ipv6(value)) {
+            return join({"invalid ip address: ", value, ": ", word_of(option),
+                         " takes an IPv4 or IPv6 address, such as "
+                         "192.0.2.1 or 2001:db8::1"});
+        }
+    }
+    return {};
+}
+
+}  // namespace eoip

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of eoip: what its words may be, and what they ask for.
+//
+// Pure: nothing of the system is looked at, so what is refused here (exit
+// status 2) is refused everywhere.  The verbs and words are those that users
+// of EoIP on Linux know.
+
+#ifndef EOIP_UTILITIES_WORDS_H
+#define EOIP_UTILITIES_WORDS_H
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tunnel.h"
+
+namespace eoip {
+
+enum class Verb { add, change, list, del, monitor, stats, version, help };
+
+struct Request {
+    Verb verb = Verb::list;
+    std::string name;    // Empty: not given.
+    std::string bridge;  // Empty: not given.
+    Options options;     // What was named, and nothing else.
+    bool json = false;
+    bool dry_run = false;
+    bool legacy = false;
+    int timeout_s = 10;  // For what others have to do, OVS that is.
+    std::string db;      // Where OVSDB is; empty: at its usual place.
+    std::string private_key;
+    std::string certificate;
+    std::string ca_cert;
+};
+
+struct ParsedWords {
+    Request request;    // Meaningless if 'error' is not empty.
+    std::string error;  // One sentence, without a full stop.
+};
+
+// Parses the command line without the program's name.
+[[nodiscard]] ParsedWords parse_words(std::span<const char *const> words);
+
+// What is wrong with 'options' for a link of the kernel, or "".
+[[nodiscard]] std::string check_kernel_options(const Options &options);
+
+extern const std::string_view kUsage;
+
+}  // namespace eoip
+
+#endif  // EOIP_UTILITIES_WORDS_H

@@ -88,6 +88,10 @@ def test_every_word(bed):
          "keepalive none df_default true clamp_tcp_mss false")
     check_options(bed, "e2", id=5, link=index, ttl=0, tos=1, interval=0,
                   df=1, clamp_mss=0)
+    eoip(bed, "change name e2 dont_fragment inherit")
+    check_options(bed, "e2", df=2, clamp_mss=0)
+    check("\ndont_fragment: inherit\n" in eoip(bed, "show e2"),
+          "show e2 lacks its dont_fragment")
 
 
 def test_names(bed):

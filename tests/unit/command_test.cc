@@ -170,6 +170,10 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
     }
     expect_refused("change name e1 df_default 1",
                    {"invalid df_default value: 1", "true and false"});
+    expect_refused("change name e1 dont_fragment 1",
+                   {"invalid dont_fragment value: 1", "no and inherit"});
+    expect_refused("add tid 1 r 192.0.2.2 df_default true dont_fragment no",
+                   {"df_default and dont_fragment are one setting"});
     expect_refused("change name e1 clamp_tcp_mss yes",
                    {"invalid clamp_tcp_mss value: yes"});
     expect_refused("add tid 1 tid 2", {"option given twice: tid"});

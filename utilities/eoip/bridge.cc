@@ -86,14 +86,6 @@ void add_tunnel(const eoip_port *port, void *aux)
            + sentence.substr(end + 1);
 }
 
-[[nodiscard]] bool core_knows(std::string_view option)
-{
-    const auto table = option_table();
-    return std::any_of(
-        table.begin(), table.end(),
-        [&](const OptionInfo &info) { return info.name == option; });
-}
-
 // Makes 'options' those of a port, and returns what is wrong with them.
 [[nodiscard]] std::string check(Options &options)
 {
@@ -101,13 +93,6 @@ void add_tunnel(const eoip_port *port, void *aux)
         return "option link is for links of the kernel: a tunnel on a bridge "
                "follows the routes of its underlay; leave link out, or give "
                "local ADDRESS";
-    }
-    if (!core_knows("keepalive") && options.contains("keepalive")) {
-        if (options["keepalive"] != "none") {
-            return "option keepalive is for links of the kernel in this "
-                   "version: leave it out, or bridge";
-        }
-        options.erase("keepalive");
     }
     std::erase_if(options,
                   [](const auto &option) { return option.second.empty(); });
@@ -274,6 +259,10 @@ std::string Bridges::change(const Tunnel &tunnel, const Options &changes,
     if (changes.contains("key")) {
         all.erase("in_key");
         all.erase("out_key");
+    }
+    // These two are one setting.
+    if (changes.contains("tos") != changes.contains("dscp")) {
+        all.erase(changes.contains("tos") ? "dscp" : "tos");
     }
     std::string error = check(all);
     if (!error.empty() || dry_run) {

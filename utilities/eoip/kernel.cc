@@ -87,9 +87,10 @@ constexpr const char *kKind = "eoip";
     }
     if (data[IFLA_EOIP_DF]) {
         const auto df = nla_get_u8(data[IFLA_EOIP_DF]);
-        options["df_default"] = df == EOIP_DF_NO    ? "false"
-                                : df == EOIP_DF_SET ? "true"
-                                                    : "inherit";
+        options["df_default"] = df == EOIP_DF_SET ? "true" : "false";
+        if (df == EOIP_DF_INHERIT) {
+            options["dont_fragment"] = "inherit";
+        }
     }
     if (data[IFLA_EOIP_CLAMP_MSS]) {
         options["clamp_tcp_mss"] =
@@ -236,6 +237,10 @@ void put_option(nl_msg *message, const std::string &option,
         put(message, IFLA_EOIP_DF,
             static_cast<std::uint8_t>(value == "true" ? EOIP_DF_SET
                                                       : EOIP_DF_NO));
+    } else if (option == "dont_fragment") {
+        put(message, IFLA_EOIP_DF,
+            static_cast<std::uint8_t>(value == "inherit" ? EOIP_DF_INHERIT
+                                                         : EOIP_DF_NO));
     } else if (option == "clamp_tcp_mss") {
         put(message, IFLA_EOIP_CLAMP_MSS,
             static_cast<std::uint8_t>(value == "true"));

@@ -48,6 +48,7 @@ bridge of Open vSwitch.  Commands and words may be shortened.
   keepalive SECS[,RETRIES]  or none: how often to say that we are there, and
                     after how many silent intervals the tunnel is down
   df_default true   if outer packets shall not be fragmented; false
+  dont_fragment inherit   as the frame inside has it; no
   clamp_tcp_mss true   if TCP shall fit the tunnel in one piece; false
 
   --json            list, show, stats, monitor: for programs
@@ -234,6 +235,14 @@ constexpr VerbName kVerbs[] = {
     return check_truth("df_default", value);
 }
 
+[[nodiscard]] std::string parse_dont_fragment(std::string &value)
+{
+    return value == "no" || value == "inherit"
+               ? ""
+               : join({"invalid dont_fragment value: ", value,
+                       ": allowed are no and inherit"});
+}
+
 [[nodiscard]] std::string parse_clamp_tcp_mss(std::string &value)
 {
     return check_truth("clamp_tcp_mss", value);
@@ -263,6 +272,7 @@ constexpr Word kWords[] = {
     {"tos", "tos", parse_tos},
     {"keepalive", "keepalive", parse_keepalive},
     {"df_default", "df_default", parse_df_default},
+    {"dont_fragment", "dont_fragment", parse_dont_fragment},
     {"clamp_tcp_mss", "clamp_tcp_mss", parse_clamp_tcp_mss},
 };
 
@@ -620,8 +630,12 @@ ParsedWords parse_words(std::span<const char *const> words)
 std::string check_kernel_options(const Options &options)
 {
     static constexpr std::string_view kKnown[] = {
-        "key", "link",      "local_ip",   "remote_ip",    "ttl",
-        "tos", "keepalive", "df_default", "clamp_tcp_mss"};
+        "key", "link",      "local_ip",   "remote_ip",     "ttl",
+        "tos", "keepalive", "df_default", "dont_fragment", "clamp_tcp_mss"};
+    if (options.contains("df_default") && options.contains("dont_fragment")) {
+        return "df_default and dont_fragment are one setting in a link of the "
+               "kernel: give one of them, or bridge BR";
+    }
     for (const auto &[option, value] : options) {
         if (std::find(std::begin(kKnown), std::end(kKnown), option)
             == std::end(kKnown)) {

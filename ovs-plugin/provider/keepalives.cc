@@ -58,8 +58,9 @@ constexpr int kReceiveMax = 16;  // Batches in a row; then timers are due.
 
 // Guards what is below it, and the second half of every KeepaliveState.
 std::mutex mutex;
-std::set<std::pair<Time, eoip_tunnel *>> queue;
-std::set<eoip_tunnel *> changed;
+// Never destroyed, because the thread goes on while the process exits.
+auto &queue = *new std::set<std::pair<Time, eoip_tunnel *>>;
+auto &changed = *new std::set<eoip_tunnel *>;
 const eoip_keepalive_calls *calls;
 
 seq *queue_seq;    // Something is due before the others.
@@ -184,7 +185,7 @@ int Socket::open()
 // the answers are kept for a second.
 bool is_device(const char *name)
 {
-    static std::map<std::string, bool, std::less<>> known;
+    static auto &known = *new std::map<std::string, bool, std::less<>>;
     static Time until{0};
 
     if (now() >= until) {

@@ -131,7 +131,7 @@ def test_sent_header(sandbox):
                 peer.host_a.send(frame)
                 packet = peer.underlay.wait_for(
                     lambda packet: packet[23] == 47
-                    and packet[38:40] != b"\0\0",
+                    and packet[54:56] == b"\x88\xb5",
                     f"no packet with id {key} for a frame of {size} bytes")
                 seen_idents.append(check_sent(packet, frame, key))
             sandbox.vsctl("a", "del-port", "br0", "e1")
@@ -188,20 +188,22 @@ def test_unknown_tunnel(sandbox):
 
 
 def test_conversation(sandbox):
-    """A whole ARP exchange: host-a asks through the tunnel for an address,
-    we answer by hand, host-a believes it."""
+    """A whole ARP exchange: host-a asks through the tunnel for an address that
+    it never asked for before, we answer by hand, host-a believes it."""
     add_tunnel_100(sandbox)
     mac = bytes.fromhex("fe7d4189df2a")
     with Peer(sandbox) as peer:
         with netns_socket.inside(sandbox.netns("host-a")), \
                 socket.socket(type=socket.SOCK_DGRAM) as datagram:
-            datagram.sendto(b"who are you?", ("10.0.0.9", 9))
+            datagram.sendto(b"who are you?", ("10.0.0.3", 9))
         request = peer.underlay.wait_for(
             lambda packet: packet[34:38] == MAGIC
-            and packet[54:56] == b"\x08\x06", "host-a's ARP is not seen")[42:]
+            and packet[54:56] == b"\x08\x06"
+            and packet[80:84] == bytes([10, 0, 0, 3]),
+            "host-a's ARP is not seen")[42:]
         reply = (request[6:12] + mac + request[12:20] + b"\0\x02" + mac
                  + request[38:42] + request[22:32])
         peer.send(ipv4(eoip(reply)))
         until(lambda: "fe:7d:41:89:df:2a" in sandbox.exec(
-            "host-a", "ip", "neigh", "show", "10.0.0.9"),
+            "host-a", "ip", "neigh", "show", "10.0.0.3"),
             "host-a does not take the answer")

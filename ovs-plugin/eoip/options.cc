@@ -2,20 +2,21 @@
 //
 // Parses the options of a type=eoip interface.
 //
-// kRows is the one table: a row holds what a user may write, the default, and
-// the function that puts a value into Config.  Defaults go through the same
-// functions as values.  What concerns two options at once is in the cross
-// checks below it.
+// The table is in ovsdb-schema/, and the build makes rows of it: what a user
+// may write, the default, a sentence.  The function parse_NAME puts a value
+// into Config; defaults go through the same functions as values.  What
+// concerns two options at once is in the cross checks below them.
 
 #include "eoip/options.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <system_error>
 #include <utility>
 
 #include <linux/eoip.h>
+
+#include "eoip/option_rows.h"
 
 namespace eoip {
 namespace {
@@ -25,6 +26,22 @@ constexpr Fault kNotANumber = "is not a number";
 constexpr Fault kOutOfRange = "is out of range";
 
 constexpr std::uint32_t kTosMask = 0xfc;  // Without the two bits of ECN.
+
+#define EOIP_OPTION_INFO(NAME, ...) {#NAME, __VA_ARGS__},
+constexpr OptionInfo kInfos[] = {EOIP_OPTIONS(EOIP_OPTION_INFO)};
+
+// The row of an option that exists.
+[[nodiscard]] consteval const OptionInfo &info_of(std::string_view name)
+{
+    return *std::find_if(
+        std::begin(kInfos), std::end(kInfos),
+        [name](const OptionInfo &info) { return info.name == name; });
+}
+
+static_assert(info_of("key").max == EOIP_KEY_MAX);
+static_assert(info_of("tos").max == kTosMask);
+static_assert(info_of("dscp").max == kTosMask >> 2);
+static_assert(info_of("keepalive").max == EOIP_KEEPALIVE_INTERVAL_MAX);
 
 [[nodiscard]] bool has_hex_prefix(std::string_view text)
 {
@@ -76,14 +93,14 @@ struct Number {
         key = {.flow = true};
         return kNone;
     }
-    const Number number = parse_number(value, EOIP_KEY_MAX);
+    const Number number = parse_number(value, info_of("key").max);
     if (number.fault.empty()) {
         key = {.value = static_cast<std::uint16_t>(number.value)};
     }
     return number.fault;
 }
 
-[[nodiscard]] Fault parse_both_keys(std::string_view value, Config &config)
+[[nodiscard]] Fault parse_key(std::string_view value, Config &config)
 {
     const Fault fault = parse_key(value, config.in_key);
     config.out_key = config.in_key;
@@ -106,7 +123,7 @@ struct Number {
         config.ttl.reset();
         return kNone;
     }
-    const Number number = parse_number(value, 255);
+    const Number number = parse_number(value, info_of("ttl").max);
     if (number.fault.empty()) {
         config.ttl = number.value ? static_cast<std::uint8_t>(number.value)
                                   : kDefaultTtl;
@@ -120,7 +137,7 @@ struct Number {
         config.tos.reset();
         return kNone;
     }
-    const Number number = parse_number(value, kTosMask);
+    const Number number = parse_number(value, info_of("tos").max);
     if (!number.fault.empty()) {
         return number.fault;
     }
@@ -146,7 +163,7 @@ struct Number {
         config.tos.reset();
         return kNone;
     }
-    const Number number = parse_number(value, kTosMask >> 2);
+    const Number number = parse_number(value, info_of("dscp").max);
     if (number.fault.empty()) {
         config.tos = static_cast<std::uint8_t>(number.value << 2);
     }
@@ -167,7 +184,7 @@ struct Number {
     return parse_bool(value, config.dont_fragment);
 }
 
-[[nodiscard]] Fault parse_clamp(std::string_view value, Config &config)
+[[nodiscard]] Fault parse_clamp_tcp_mss(std::string_view value, Config &config)
 {
     return parse_bool(value, config.clamp_tcp_mss);
 }
@@ -239,9 +256,10 @@ struct Number {
     return fault;
 }
 
-[[nodiscard]] Fault parse_mark(std::string_view value, Config &config)
+[[nodiscard]] Fault parse_egress_pkt_mark(std::string_view value,
+                                          Config &config)
 {
-    const Number number = parse_number(value, UINT32_MAX);
+    const Number number = parse_number(value, info_of("egress_pkt_mark").max);
     if (number.fault.empty()) {
         config.egress_pkt_mark = number.value;
     }
@@ -258,81 +276,16 @@ struct Number {
     return parse_endpoint(value, config.local);
 }
 
-// The table.
-
-struct Row {
-    OptionInfo info;
-    Fault (*parse)(std::string_view value, Config &config);
-};
-
-// Parsed in this order: 'key' stands before the two that override it.
-constexpr Row kRows[] = {
-    {{"remote_ip", "an IPv4 unicast address, a host name or \"flow\"", "flow",
-      "The other end of the tunnel; \"flow\" takes it from each flow."},
-     parse_remote_ip},
-    {{"local_ip", "an IPv4 unicast address, a host name or \"flow\"", "",
-      "This end of the tunnel; any address of the host if left out."},
-     parse_local_ip},
-    {{"key", "0 to 65535, or \"flow\"", "0",
-      "The tunnel id in both directions, equal on both ends."},
-     parse_both_keys},
-    {{"in_key", "0 to 65535, or \"flow\"", "",
-      "The tunnel id of received packets; what \"key\" says if left out."},
-     parse_in_key},
-    {{"out_key", "0 to 65535, or \"flow\"", "",
-      "The tunnel id of sent packets; what \"key\" says if left out."},
-     parse_out_key},
-    {{"ttl", "0 to 255, or \"inherit\"", "64",
-      "The TTL of the outer packet; 0 means the default, \"inherit\" copies "
-      "that of the inner packet."},
-     parse_ttl},
-    {{"tos", "0 to 252 in steps of 4, or \"inherit\"", "0",
-      "The TOS byte of the outer packet, without ECN; \"inherit\" copies that "
-      "of the inner packet."},
-     parse_tos},
-    {{"dscp", "0 to 63, or \"inherit\"", "",
-      "The same as \"tos\", in RouterOS's words: a fourth of it."},
-     parse_dscp},
-    {{"dont_fragment", "\"no\" or \"inherit\"", "no",
-      "Whether the outer packet has the don't-fragment bit of the inner one; "
-      "\"df_default\" says what others get."},
-     parse_dont_fragment},
-    {{"df_default", "\"true\" or \"false\"", "false",
-      "Whether the outer packet has the don't-fragment bit; RouterOS sends "
-      "without."},
-     parse_df_default},
-    {{"keepalive",
-      "\"none\" or INTERVAL[,RETRIES] as in RouterOS, with 1s to 65535s and "
-      "0 to 255",
-      "10s,0",
-      "How often to tell the peer that the tunnel is there, and after how "
-      "many "
-      "intervals of silence, at least 2, the link goes down; with 0 retries "
-      "it never does."},
-     parse_keepalive},
-    {{"clamp_tcp_mss", "\"true\" or \"false\"", "true",
-      "Whether TCP connections through the tunnel are told, when they begin, "
-      "to use segments that fit it in one piece."},
-     parse_clamp},
-    {{"egress_pkt_mark", "0 to 4294967295", "",
-      "The mark of the outer packet, for the routing rules of the host."},
-     parse_mark},
-};
-
-constexpr std::size_t kOptions = std::size(kRows);
-
-constexpr auto kInfos = [] {
-    std::array<OptionInfo, kOptions> infos;
-    for (std::size_t i = 0; i < kOptions; i++) {
-        infos[i] = kRows[i].info;
-    }
-    return infos;
-}();
+// One function for each row of the table, in its order: 'key' stands there
+// before the two that override it.
+#define EOIP_OPTION_PARSER(NAME, ...) parse_##NAME,
+constexpr Fault (*kParsers[])(std::string_view value, Config &config) = {
+    EOIP_OPTIONS(EOIP_OPTION_PARSER)};
 
 [[nodiscard]] bool is_known(std::string_view name)
 {
     return std::any_of(
-        kInfos.begin(), kInfos.end(),
+        std::begin(kInfos), std::end(kInfos),
         [name](const OptionInfo &info) { return info.name == name; });
 }
 
@@ -382,7 +335,7 @@ constexpr auto kInfos = [] {
     }
     text += "known are";
     for (const OptionInfo &info : kInfos) {
-        text.append(&info == kInfos.data() ? " " : ", ").append(info.name);
+        text.append(&info == kInfos ? " " : ", ").append(info.name);
     }
     return text;
 }
@@ -392,7 +345,7 @@ constexpr auto kInfos = [] {
 // Longer than any option by more than any distance that counts as near.
 constexpr std::size_t kNameMax = 32;
 
-static_assert(std::all_of(kInfos.begin(), kInfos.end(),
+static_assert(std::all_of(std::begin(kInfos), std::end(kInfos),
                           [](const OptionInfo &info) {
                               return 2 * info.name.size() < kNameMax;
                           }));
@@ -477,15 +430,17 @@ ParsedOptions parse_options(std::span<const Option> options)
     ParsedOptions parsed;
     auto &[config, errors] = parsed;
 
-    for (const auto &[info, parse] : kRows) {
+    for (std::size_t i = 0; i < std::size(kInfos); i++) {
+        const OptionInfo &info = kInfos[i];
         const Option *given = find(options, info.name);
         const Option option =
             given ? *given : Option{info.name, info.default_value};
         if (!given && option.value.empty()) {
             continue;
         }
-        const Fault fault = option.value.empty() ? Fault("is empty")
-                                                 : parse(option.value, config);
+        const Fault fault = option.value.empty()
+                                ? Fault("is empty")
+                                : kParsers[i](option.value, config);
         if (!fault.empty()) {
             errors.push_back(sentence(option, fault, info));
         }

@@ -2,9 +2,10 @@
 //
 // The options of a type=eoip interface: what they may be, and what they mean.
 //
-// One table (option_table) lists every option; the parser, the error texts
-// and the nearest-name hint come from it.  Pure functions: names are not
-// resolved here, nothing is logged, nothing outside the arguments changes.
+// One table lists every option: ovsdb-schema/eoip.ovsschema.  The parser, the
+// error texts and the nearest-name hint come from it.  Pure functions: names
+// are not resolved here, nothing is logged, nothing outside the arguments
+// changes.
 
 #ifndef EOIP_OPTIONS_H
 #define EOIP_OPTIONS_H
@@ -60,6 +61,8 @@ struct OptionInfo {
     std::string_view allowed;        // Ends the sentence "... allowed are ".
     std::string_view default_value;  // As a user would write it; may be "".
     std::string_view help;           // One sentence.
+    std::uint32_t min = 0;           // Of a number, else 0.
+    std::uint32_t max = 0;
 };
 
 [[nodiscard]] std::span<const OptionInfo> option_table();

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libFuzzer target for eoip/options.h: any text as options, "name=value" a
-// line.  With the one argument --dictionary it prints a dictionary made from
-// the option table.
+// line.  Its dictionary is made of the table in ovsdb-schema/.
 
 #include "eoip/options.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -124,37 +122,7 @@ void check_error(std::string_view error)
     }
 }
 
-// Every name with its default, and every word that is allowed in quotes.
-void print_dictionary()
-{
-    for (const eoip::OptionInfo &info : eoip::option_table()) {
-        const std::string name(info.name);
-        const std::string value(info.default_value);
-        std::printf("\"%s=%s\"\n", name.c_str(), value.c_str());
-
-        std::string_view rest = info.allowed;
-        std::size_t quote;
-        while ((quote = rest.find('"')) != std::string_view::npos) {
-            rest.remove_prefix(quote + 1);
-            const std::string word(rest.substr(0, rest.find('"')));
-            std::printf("\"%s=%s\"\n", name.c_str(), word.c_str());
-            rest.remove_prefix(word.size() + 1);
-        }
-    }
-    std::printf(
-        "\"192.0.2.1\"\n\"2001:db8::1\"\n\"0x\"\n\"65535\"\n\"1h2m3s,4\"\n");
-}
-
 }  // namespace
-
-extern "C" int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    if (*argc == 2 && std::string_view((*argv)[1]) == "--dictionary") {
-        print_dictionary();
-        std::exit(0);
-    }
-    return 0;
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
                                       std::size_t n_bytes)

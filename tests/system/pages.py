@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of documentation, and the blocks of code in them.
+
+A block says behind its language what is done with it:
+
+    sh a            run at that place of the sandbox: a, b, host-a, host-b, or
+                    "top", the folder of the source
+    sh by=FILE,...  run elsewhere: every word of it is in one of the FILEs
+    text            after a block that is run: lines of its output, "..." for
+                    anything; elsewhere a drawing
+    routeros        for a router; its words are checked
+    ini             a file, not commands
+"""
+
+import glob
+import os
+import re
+
+from sandbox import TOP, check, run
+
+PLACES = ("a", "b", "host-a", "host-b", "top")
+
+# RouterOS's menus in our pages, and what may be said there.
+BRIDGE = {"/interface bridge": "vlan-filtering",
+          "/interface bridge port": "bridge interface pvid",
+          "/interface bridge vlan": "bridge tagged untagged vlan-ids"}
+
+
+class Block:
+    def __init__(self, page, line, language, words):
+        self.where = f"{page}:{line}"
+        self.language = language
+        self.by = [word[3:].split(",") for word in words
+                   if word.startswith("by=")]
+        self.places = [word for word in words if not word.startswith("by=")]
+        self.text = ""
+
+    def commands(self):
+        return [line for line in self.text.splitlines() if line.strip()]
+
+
+def names():
+    """Paths of all pages from the top."""
+    return ["README.md", "CONTRIBUTING.md", *sorted(
+        os.path.relpath(path, TOP) for path in glob.glob(f"{TOP}/docs/*.md"))]
+
+
+def blocks(page):
+    found, block = [], None
+    with open(f"{TOP}/{page}", encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith("```"):
+                if block:
+                    found.append(block)
+                    block = None
+                else:
+                    language, *words = line[3:].split() or [""]
+                    block = Block(page, number, language, words)
+            elif block:
+                block.text += line
+            else:
+                check(not re.match(r"(    |\t)\S", line), f"{page}:{number}: "
+                      "code that says in no fence what is done with it")
+    check(block is None, f"{page}: the last block has no end")
+    return found
+
+
+# Blocks that are not run here.
+
+def check_marked(block):
+    """What cannot be run is at least well-formed."""
+    check(block.language in ("sh", "text", "routeros", "ini"),
+          f"{block.where}: nobody runs \"{block.language}\"")
+    if block.language == "routeros":
+        for line in block.commands():
+            check_routeros(block, line)
+    elif block.language == "sh" and block.by:
+        check_run_elsewhere(block)
+    elif block.language == "sh":
+        check(block.places and set(block.places) <= set(PLACES),
+              f"{block.where}: says in none of {PLACES} where it is run")
+
+
+def check_run_elsewhere(block):
+    text = ""
+    for path in block.by[0]:
+        with open(f"{TOP}/{path}", encoding="utf-8") as file:
+            text += file.read()
+    for line in block.commands():
+        for word in line.partition("#")[0].split():
+            name = word.rpartition("../")[2]
+            check(name in ("sudo", "&&") or name[0] == "-" or name in text,
+                  f"{block.where}: \"{word}\" is not in {block.by[0]}")
+
+
+def check_routeros(block, line):
+    with open(f"{TOP}/ovsdb-schema/eoip.xml", encoding="utf-8") as file:
+        properties = re.findall(r'<property name="([a-z0-9-]+)"', file.read())
+    menus = {**BRIDGE, "/interface eoip": " ".join(["name", *properties])}
+    match = re.fullmatch(r"(/[a-z0-9 ]+?) (add|set [a-z0-9]+)((?: \S+)+)",
+                         line)
+    check(match and match[1] in menus,
+          f"{block.where}: not RouterOS as we know it: {line}")
+    for word in match[3].split():
+        name = word.partition("=")[0].removeprefix("!")
+        check(name in menus[match[1]].split()
+              and ("=" in word) != word.startswith("!"),
+              f"{block.where}: RouterOS's {match[1]} has no \"{word}\"")
+
+
+# Blocks that are.
+
+def run_page(sandbox, page):
+    """Runs what is to be run, in the page's order; returns how much."""
+    output, count = None, 0
+    for block in blocks(page):
+        if block.language == "sh" and not block.by:
+            output = "".join(run_block(sandbox, block, place)
+                             for place in block.places)
+            count += len(block.commands())
+        elif block.language == "text" and output is not None:
+            check_output(block, output)
+        else:
+            output = None
+    check(count, f"{page} has nothing to run")
+    return count
+
+
+def run_block(sandbox, block, place):
+    script = f"set -e -o pipefail\ncd '{TOP}'\n{block.text}"
+    if place == "top":
+        # Tests are root, and on a machine that may have no sudo.
+        done = run("bash", "-c", f'sudo() {{ "$@"; }}\n{script}')
+    else:
+        done = sandbox.try_exec(place, "bash", "-c", script)
+    check(done.returncode == 0, f"{block.where} at {place}: exit "
+          f"{done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def check_output(block, output):
+    lines = [line.strip() for line in output.splitlines()]
+    for expected in block.commands():
+        pattern = ".*".join(map(re.escape, expected.strip().split("...")))
+        check(any(re.fullmatch(pattern, line) for line in lines),
+              f"{block.where}: no line \"{expected}\" in: {output.strip()}")

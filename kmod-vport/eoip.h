@@ -5,7 +5,8 @@
  * whole, so the packet path sees the old one or the new one and no mixture.
  * A namespace of the underlay knows all tunnels that end in it.
  *
- *   packet in  -> ipv4.c, ipv6.c -> tunnels.c (find) -> receive.c, mss.c
+ *   packet in  -> gro.c -> ipv4.c, ipv6.c -> tunnels.c (find) -> receive.c,
+ *                 mss.c
  *   frame out  -> send.c -> segment.c -> ipv4.c, ipv6.c
  *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c
  *
@@ -195,6 +196,10 @@ int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
 struct sk_buff *eoip_segment(struct sk_buff *skb,
 			     const struct eoip_path *path);
 u16 eoip_segment_frame_len(const struct sk_buff *skb);
+
+/* gro.c */
+int eoip_gro_init(void);
+void eoip_gro_exit(void);
 
 /* ipv4.c */
 unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,

@@ -207,10 +207,22 @@ class Worker:
             ("del", "dev", "veth0", "root")))
         self.command("tc", "qdisc", *words)
 
-    def command(self, *words, text=""):
-        subprocess.run(["ip", "netns", "exec", self.bed.victim, *words],
-                       input=text.encode(), capture_output=True, check=False,
-                       timeout=60)
+    def offloads(self):
+        """What comes in bursts is put together on its way in, or not."""
+        self.command("ethtool", "-K", "veth0", "gro",
+                     self.rng.choice(("on", "on", "off")))
+        self.command("ethtool", "-K", "veth1", "tso",
+                     self.rng.choice(("off", "off", "on")),
+                     netns=self.bed.peer)
+        self.command("tc", "qdisc", *self.rng.choice((
+            ("replace", "dev", "veth1", "root", "netem", "delay", "1ms",
+             "slot", "5ms"), ("del", "dev", "veth1", "root"))),
+            netns=self.bed.peer)
+
+    def command(self, *words, text="", netns=None):
+        subprocess.run(["ip", "netns", "exec", netns or self.bed.victim,
+                        *words], input=text.encode(), capture_output=True,
+                       check=False, timeout=60)
 
     def memory(self):
         """One in 50 allocations of those that may not wait fails."""
@@ -238,7 +250,8 @@ class Worker:
         action = self.rng.choices(
             (self.links, self.mtu, self.delete, self.move,
              self.underlay_ends, self.send, self.policy, self.filter,
-             self.delay, self.memory, self.unload, self.bed.repair),
-            (10, 6, 6, 4, 3, 20, 4, 4, 4, 4, 1, 12))[0]
+             self.delay, self.offloads, self.memory, self.unload,
+             self.bed.repair),
+            (10, 6, 6, 4, 3, 20, 4, 4, 4, 4, 4, 1, 12))[0]
         action()
         self.counts[action.__name__] += 1

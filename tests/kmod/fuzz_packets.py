@@ -133,6 +133,24 @@ def fragments(rng, seeds):
     return pieces
 
 
+def train(rng):
+    """Segments of one TCP connection in a row, most of them as GRO wants
+    them."""
+    size = rng.choice((1, 100, 536, 1400))
+    sequence, key = rng.getrandbits(31), rng.choice(IDS)
+    for _ in range(rng.randrange(2, 20)):
+        frame = packets.ethernet(packets.tcp(rng.randbytes(size), sequence),
+                                 b"\2\0\0\0\0\1")
+        sequence += size
+        data = bytearray(packets.eoip(frame, key))
+        if rng.random() < 0.2:
+            data[rng.randrange(62)] ^= 1 << rng.randrange(8)
+        if rng.random() < 0.1:
+            key, size = rng.choice(IDS), rng.choice((size, size // 2, 1))
+        yield packets.ipv4(bytes(data), src=PEER, dst=VICTIM,
+                           fragment=0x4000)
+
+
 def icmp_error(rng, seeds):
     """About a packet that the victim might have sent."""
     about = packets.ipv4(payload(rng, seeds), src=VICTIM, dst=PEER,
@@ -227,8 +245,10 @@ class Worker:
     def step(self):
         rng, seeds = self.rng, self.seeds
         way = rng.randrange(100)
-        if way < 60:
+        if way < 50:
             self.send_packets("packets", [outer(rng, payload(rng, seeds))])
+        elif way < 60:
+            self.send_packets("trains", train(rng))
         elif way < 62:
             self.send_packets("truncated", truncations(rng, seeds))
         elif way < 75:

@@ -44,3 +44,13 @@ def ipv4(payload, src="192.0.2.2", dst="192.0.2.1", proto=47, ttl=255, tos=0,
 
 def ethernet(payload, dst, src=bytes.fromhex("02000000010b"), kind=0x0800):
     return dst + src + struct.pack("!H", kind) + payload
+
+
+def tcp(data, sequence, src="10.9.0.2", dst="10.9.0.1"):
+    """An IPv4 packet with a segment of one TCP connection."""
+    header = struct.pack("!HHIIBBHHH", 1000, 80, sequence, 1, 0x50, 0x10,
+                         8192, 0, 0)
+    pseudo = ipv4(b"", src, dst)[12:20] + struct.pack("!HH", 6, 20 + len(data))
+    value = checksum(pseudo + header + data + bytes(len(data) % 2))
+    return ipv4(header[:16] + struct.pack("!H", value) + header[18:] + data,
+                src, dst, proto=6, fragment=0x4000)

@@ -42,12 +42,36 @@ static int eoip_receive_ecn(struct sk_buff *skb, const void *outer, bool ipv6)
 }
 
 /*
+ * Whether a parsed frame may be one of several that GRO makes one.  UDP's are
+ * for those who want that, and say so by a feature of the device.
+ */
+static bool eoip_receive_may_merge(const struct sk_buff *skb,
+				   const struct net_device *dev)
+{
+	u8 protocol;
+
+	switch (skb_protocol(skb, true)) {
+	case htons(ETH_P_IP):
+		protocol = ip_hdr(skb)->protocol;
+		break;
+	case htons(ETH_P_IPV6):
+		protocol = ipv6_hdr(skb)->nexthdr;
+		break;
+	default:
+		return false;
+	}
+	return protocol == IPPROTO_TCP ||
+	       dev->features & (NETIF_F_GRO_UDP_FWD | NETIF_F_GRO_FRAGLIST);
+}
+
+/*
  * Takes the outer headers off: skb->data is the EoIP header before, and the
  * frame's payload after, as a driver leaves it.
  */
 static int eoip_receive_decapsulate(struct sk_buff *skb,
 				    struct eoip_device *device,
-				    const struct eoip_packet *packet)
+				    const struct eoip_packet *packet,
+				    bool *may_merge)
 {
 	bool xnet = !net_eq(device->net, dev_net(device->dev));
 	unsigned int outer;
@@ -63,6 +87,7 @@ static int eoip_receive_decapsulate(struct sk_buff *skb,
 		if (eoip_receive_ecn(skb, skb->head + outer, packet->ipv6) > 1)
 			return EOIP_KMOD_DROP_ECN;
 		eoip_mss_clamp(skb, device, outer, packet->ipv6);
+		*may_merge = eoip_receive_may_merge(skb, device->dev);
 	}
 
 	dev_sw_netstats_rx_add(device->dev, skb->len);
@@ -77,6 +102,7 @@ static int eoip_receive_frame(struct sk_buff *skb, struct eoip_device *device,
 			      const struct eoip_packet *packet)
 {
 	struct metadata_dst *metadata = NULL;
+	bool may_merge = false;
 	int drop;
 
 	drop = eoip_receive_trim(skb, packet);
@@ -90,14 +116,17 @@ static int eoip_receive_frame(struct sk_buff *skb, struct eoip_device *device,
 		if (!metadata)
 			return EOIP_KMOD_DROP_RX_NO_MEMORY;
 	}
-	drop = eoip_receive_decapsulate(skb, device, packet);
+	drop = eoip_receive_decapsulate(skb, device, packet, &may_merge);
 	if (drop != EOIP_NO_DROP) {
 		dst_release((struct dst_entry *)metadata);
 		return drop;
 	}
 	if (metadata)
 		skb_dst_set(skb, &metadata->dst);
-	gro_cells_receive(&device->gro_cells, skb);
+	if (may_merge)
+		gro_cells_receive(&device->gro_cells, skb);
+	else
+		netif_rx(skb);
 	return EOIP_NO_DROP;
 }
 

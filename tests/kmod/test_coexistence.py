@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Protocol 47 has other users: GRE, PPTP, raw sockets.  All pass traffic at
-the same time, whichever module was there first."""
+"""Protocol 47 has other users: GRE, PPTP, raw sockets, connection tracking.
+All pass traffic at the same time, whichever module was there first."""
 
 import contextlib
 import ctypes
 import fcntl
 import os
+import shutil
 import socket
 import struct
 
 import modules
 import netns_socket
-from bed import INNER, MAC, OTHER, UNDERLAY
+from bed import INNER, MAC, OTHER, UNDERLAY, Echo
 from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, eoip
 from peer import packet
-from sandbox import check, check_equal, until
+from sandbox import TOP, Skip, check, check_equal, until
 
 STOCK = ["gre", "ip_gre", "pptp"]
 
@@ -182,3 +183,33 @@ def test_after_the_last_tunnel(bed):
         check_equal("what the raw socket sees", raw.recv(4096).hex(),
                     packet(ARP_IN_TUNNEL_100).hex())
     check(bed.rtnl("a").links() == [], "there is a link left")
+
+
+def documented_rules():
+    with open(f"{TOP}/docs/kernel.md", encoding="utf-8") as file:
+        return [line.strip() for line in file if line.startswith("nft ")]
+
+
+def test_connection_tracking(bed):
+    """It takes EoIP for broken PPTP.  A firewall that drops what is invalid
+    lets EoIP pass with the rules of docs/kernel.md."""
+    if not shutil.which("nft"):
+        raise Skip("nft is missing: install nftables")
+    modules.need("nf_conntrack")
+    modules.need("nft_ct")
+    bed.pair()
+    bed.ping_both_ways()
+    bed.exec("a", "nft", """
+        add table ip firewall
+        add chain ip firewall input { type filter hook input priority 0; }
+        add rule ip firewall input ct state invalid drop""")
+    with netns_socket.inside(bed.netns("b")):
+        echo = Echo(INNER["a"], 56, False)
+    with echo:
+        check(not echo.answered(1), "the firewall lets EoIP pass")
+        rules = documented_rules()
+        check_equal("rules in docs/kernel.md", len(rules), 3)
+        for rule in rules:
+            bed.exec("a", "sh", "-c", rule)
+        check(echo.answered(5), "the firewall still drops EoIP")
+    bed.ping_both_ways()

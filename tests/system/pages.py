@@ -65,6 +65,14 @@ def blocks(page):
     return found
 
 
+def examples(manual):
+    """The commands that a manual page shows, one text for each block."""
+    with open(manual, encoding="utf-8") as file:
+        found = re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$",
+                           file.read(), re.DOTALL | re.MULTILINE)
+    return [text.replace("\\e", "\\") for text in found]
+
+
 # Blocks that are not run here.
 
 def check_marked(block):

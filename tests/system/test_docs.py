@@ -122,6 +122,32 @@ def test_troubleshooting(sandbox):
         talk.wait()
 
 
+EXAMPLES = [text for manual in (f"{BUILD}/ovsdb-schema/ovs-eoip.5",
+                                f"{TOP}/utilities/eoip.8")
+            for text in pages.examples(manual)]
+
+
+def run_examples(sandbox, of_kernel):
+    """Those with "ip link" are of links of the kernel."""
+    count = 0
+    for text in EXAMPLES:
+        if ("ip link" in text) == of_kernel:
+            sandbox.exec("a", "bash", "-e", "-c", text)
+            count += 1
+    check(count, "the manual pages have no examples")
+    return count
+
+
+@only("netdev", "the other examples are in kernel_and_ipsec")
+def test_manuals(sandbox):
+    sandbox.up()
+    count = run_examples(sandbox, of_kernel=False)
+    errors = sandbox.vsctl("a", "--columns=error", "--bare", "list",
+                           "interface")
+    check(not errors.strip(), f"an example is refused: {errors}")
+    return f"{count} examples"
+
+
 @only("system", "the module of the kernel is what both pages are of")
 def test_kernel_and_ipsec(sandbox):
     for module in "nf_tables", "xfrm_user", "esp4":
@@ -130,7 +156,9 @@ def test_kernel_and_ipsec(sandbox):
     up(sandbox)
     sandbox.vsctl("a", "del-br", "br0")
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
-    count = pages.run_page(sandbox, "docs/kernel.md")
+    count = run_examples(sandbox, of_kernel=True)
+    sandbox.exec("a", "eoip", "del", "eoip0")
+    count += pages.run_page(sandbox, "docs/kernel.md")
     count += pages.run_page(sandbox, "docs/ipsec.md")
     check_encrypted(sandbox)
     return f"{count} lines"

@@ -6,6 +6,7 @@ pages; site b plays the router.  What a block is and how it is marked says
 pages.py."""
 
 import os
+import re
 import subprocess
 
 import pages
@@ -45,6 +46,15 @@ def test_every_block_is_run_or_marked(_):
     for test in RUN_BY.values():
         check(test in globals(), f"there is no {test}")
     return f"{count} blocks"
+
+
+def test_links_lead_somewhere(_):
+    for page in pages.names():
+        with open(f"{TOP}/{page}", encoding="utf-8") as file:
+            links = re.findall(r"\]\(([^)#:]+)\)", file.read())
+        for link in links:
+            path = os.path.join(TOP, os.path.dirname(page), link)
+            check(os.path.exists(path), f"{page}: there is no {link}")
 
 
 def refused(page, number, language, words, text):

@@ -18,7 +18,7 @@
 
 namespace eoip {
 
-// Names of ovs-plugin/eoip/options.cc, and "link", an interface index, which
+// Names of ovsdb-schema/eoip.ovsschema, and "link", an interface index, which
 // only links of the kernel have.  Numbers are decimal; an inherited ttl or tos
 // is "inherit".  In a change, an empty value takes the option away.
 using Options = std::map<std::string, std::string, std::less<>>;

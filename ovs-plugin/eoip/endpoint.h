@@ -19,7 +19,7 @@ using Fault = std::string_view;
 
 // An end of the tunnel as configured.
 struct Endpoint {
-    enum class Kind { any, flow, address, host_name };
+    enum class Kind { any, flow, learn, address, host_name };
 
     Kind kind = Kind::any;
     std::uint32_t ipv4 = 0;  // Host order; only if 'kind' is address.

@@ -268,11 +268,32 @@ struct Number {
 
 [[nodiscard]] Fault parse_remote_ip(std::string_view value, Config &config)
 {
+    if (value == "learn") {
+        config.remote = {Endpoint::Kind::learn, 0, {}};
+        return kNone;
+    }
     return parse_endpoint(value, config.remote);
+}
+
+[[nodiscard]] Fault parse_learn_after(std::string_view value, Config &config)
+{
+    constexpr OptionInfo kInfo = info_of("learn_after");
+    const Number number = parse_number(value, kInfo.max);
+    if (!number.fault.empty()) {
+        return number.fault;
+    }
+    if (number.value < kInfo.min) {
+        return kOutOfRange;
+    }
+    config.learn_after = std::chrono::seconds(number.value);
+    return kNone;
 }
 
 [[nodiscard]] Fault parse_local_ip(std::string_view value, Config &config)
 {
+    if (value == "learn") {
+        return "is for remote_ip only";
+    }
     return parse_endpoint(value, config.local);
 }
 
@@ -418,6 +439,19 @@ void check_endpoints(const Option &remote, const Option &local,
     }
 }
 
+// A peer is learned by its key, and sent to with one.
+void check_learning(std::span<const Option> options, const Config &config,
+                    std::vector<std::string> &errors)
+{
+    if (config.remote.kind == Endpoint::Kind::learn
+        && (config.in_key.flow || config.out_key.flow)) {
+        const Option *key =
+            find(options, config.in_key.flow ? "in_key" : "out_key");
+        errors.push_back("remote_ip=learn needs a key, but "
+                         + show(key ? *key : *find(options, "key")));
+    }
+}
+
 }  // namespace
 
 std::span<const OptionInfo> option_table()
@@ -465,6 +499,7 @@ ParsedOptions parse_options(std::span<const Option> options)
     if (remote && local) {
         check_endpoints(*remote, *local, config, errors);
     }
+    check_learning(options, config, errors);
     return parsed;
 }
 

@@ -44,6 +44,7 @@ struct Config {
     bool inherit_df = false;          // From frames that have such a bit.
     bool clamp_tcp_mss = true;
     std::optional<KeepaliveConfig> keepalive;  // Empty: none.
+    Time learn_after{30000};                   // If 'remote' is learned.
     std::optional<std::uint32_t> egress_pkt_mark;
 
     bool operator==(const Config &) const = default;

@@ -26,6 +26,7 @@
 #include "util.h"
 
 struct dp_packet_batch;
+struct flow;
 struct netdev_class;
 struct smap;
 
@@ -74,6 +75,10 @@ struct eoip_hooks {
     void (*fragment)(struct dp_packet_batch *,
                      const struct ovs_action_push_tnl *push,
                      odp_execute_cb execute, void *aux);
+
+    /* A packet has come out of a tunnel of a datapath of 'dpif_type', and no
+     * port takes it.  Called by any thread. */
+    void (*unclaimed_frame)(const struct flow *flow, const char *dpif_type);
 
     /* Takes over the settings in other_config of table Open_vSwitch. */
     void (*set_other_config)(const struct smap *other_config);
@@ -188,6 +193,12 @@ static inline bool
 eoip_depends_on_mtu(void)
 {
     return eoip_hooks && eoip_hooks->shares_pop();
+}
+
+static inline void
+eoip_unclaimed_frame(const struct flow *flow, const char *dpif_type)
+{
+    eoip_hooks->unclaimed_frame(flow, dpif_type);
 }
 
 static inline size_t

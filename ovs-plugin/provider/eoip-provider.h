@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The C interface between netdev-eoip.c, which faces OVS, and the C++ behind
- * it: tunnel.cc (configuration and counters of one tunnel), datapath.cc
- * (packets) and show.cc (ovs-appctl eoip/show).
+ * it: tunnel.cc (configuration and counters of one tunnel), learning.cc (its
+ * peer), datapath.cc (packets) and show.cc (ovs-appctl eoip/show).
  *
  * Nothing here knows OVS's netdevs or packets.  Addresses are IPv4 in network
  * order, as OVS keeps them; keys and lengths are in host order. */
@@ -152,7 +152,8 @@ struct eoip_match {
     uint8_t remote_flow;
     uint8_t local_flow;
     uint8_t key_flow;
-    uint8_t pad[3];
+    uint8_t anybody;        /* Not of packets: whom the tunnel may learn. */
+    uint8_t pad[2];
 };
 
 /* Looks up the IPv4 address of host 'name' without blocking and stores it in
@@ -166,7 +167,8 @@ void eoip_tunnel_destroy(struct eoip_tunnel *);
  * Returns NULL if they are valid, with '*match' filled in and 'ovs_options'
  * holding what OVS's own tunnel code is to be given: all of it in full, with
  * our defaults, host names replaced by addresses.  An end whose name has no
- * address yet gets one of 0.0.0.0/8, which is not on any network.
+ * address yet, or that has learned no peer, gets one of 0.0.0.0/8, which is not
+ * on any network.
  *
  * Otherwise returns the errors as one string, which the caller must free. */
 char *eoip_tunnel_prepare(struct eoip_tunnel *, const struct smap *options,
@@ -201,8 +203,8 @@ void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, void *frame,
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);
 
-/* Adds to 'status' the addresses that the tunnel's host names stand for, and
- * how its keepalives are. */
+/* Main thread: adds to 'status' the addresses that the tunnel's host names
+ * stand for, the peer that it has learned, and how its keepalives are. */
 void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
 
 /* Any thread.  With 'tunnel' NULL counts as what no tunnel claims, which the
@@ -227,12 +229,14 @@ struct eoip_port {
     char egress[16];        /* Device that the route leads to, or "". */
 };
 
-/* What the thread calls: both may be called by any thread, and not block.
+/* What the thread calls: all may be called by any thread, and not block.
  * 'poll' returns false if it is a bad moment; 'find' returns the tunnel that
- * packets from 'remote' to 'local' with 'key' belong to, or NULL. */
+ * packets from 'remote' to 'local' with 'key' belong to, or NULL; 'unclaimed'
+ * accounts for a keepalive that the kernel has let pass and no tunnel has. */
 struct eoip_keepalive_calls {
     bool (*poll)(void *netdev, struct eoip_port *);
     struct eoip_tunnel *(*find)(uint32_t remote, uint32_t local, uint16_t key);
+    void (*unclaimed)(uint32_t remote, uint32_t local, uint16_t key);
 };
 
 /* Main thread: takes over the tunnel's configuration.  'netdev' must stay
@@ -255,6 +259,30 @@ void *eoip_keepalive_next_changed(void);
 void eoip_keepalive_wait(void);
 
 void eoip_keepalive_get_status(const struct eoip_tunnel *, struct smap *);
+
+/* Learned peers: remote_ip=learn. */
+
+/* True if the tunnel learns its peer, as prepared last. */
+bool eoip_tunnel_learns(const struct eoip_tunnel *);
+
+/* Any thread: a valid packet from 'remote' to 'local' came with the key of the
+ * learning tunnel, but 'remote' is not its peer.  Returns true if it may
+ * become that. */
+bool eoip_learning_meet(struct eoip_tunnel *, uint32_t remote, uint32_t local);
+
+/* Main thread: true if eoip_learning_look() is due for some tunnel; and to
+ * wait for that. */
+bool eoip_learning_met(void);
+void eoip_learning_wait(void);
+
+/* Main thread: the learning tunnel has received 'rx_packets' frames so far.
+ * To be called every 'passed' milliseconds, and with 0 when it is due.  If the
+ * peer's place is free and somebody wants it, prepares, as
+ * eoip_tunnel_prepare() does, the configuration with the new peer, and returns
+ * true. */
+bool eoip_learning_look(struct eoip_tunnel *, uint64_t rx_packets,
+                        long long passed, struct smap *ovs_options,
+                        struct eoip_match *match);
 
 /* ovs-appctl eoip/show. */
 

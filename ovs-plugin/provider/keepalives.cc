@@ -401,9 +401,11 @@ bool receive_some()
         }
         std::memcpy(addresses, ip + 12, sizeof addresses);
         eoip_tunnel *tunnel = calls->find(addresses[0], addresses[1], rx.key);
-        eoip_tunnel_count_keepalive(tunnel);
         if (tunnel) {
+            eoip_tunnel_count_keepalive(tunnel);
             eoip_keepalive_heard(tunnel);
+        } else {
+            calls->unclaimed(addresses[0], addresses[1], rx.key);
         }
     }
     return n == int(kBatch);
@@ -469,6 +471,8 @@ unsigned phase_of(const std::string &name)
     return (hash ^ hash >> 16) % 1000;
 }
 
+}  // namespace
+
 void add_time(smap *status, const char *name, Time when)
 {
     const long long ms = time_wall_msec() - (now() - when).count();
@@ -479,8 +483,6 @@ void add_time(smap *status, const char *name, Time when)
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
     smap_add(status, name, text);
 }
-
-}  // namespace
 
 KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
 {

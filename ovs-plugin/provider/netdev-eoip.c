@@ -26,6 +26,7 @@
 #include "eoip-provider.h"
 #include "hash.h"
 #include "netdev-native-tnl.h"
+#include "netdev-offload.h"
 #include "netdev-provider.h"
 #include "netdev-vport.h"
 #include "netdev-vport-private.h"
@@ -43,14 +44,15 @@ VLOG_DEFINE_THIS_MODULE(eoip);
 /* Bytes that are pushed: Ethernet, IPv4, EoIP. */
 #define EOIP_PUSH_BYTES (ETH_HEADER_LEN + EOIP_OUTER_HLEN)
 
-/* How often, in milliseconds, host names are looked up again and fragments let
- * go of that have waited for too long.  The resolver caches answers for as
- * long as the name server allows. */
+/* How often, in milliseconds, host names are looked up again, learned peers
+ * looked after, and fragments let go of that have waited for too long.  The
+ * resolver caches answers for as long as the name server allows. */
 #define RUN_INTERVAL 1000
 
-/* When that is due, and whether there is any of the two.  Main thread. */
+/* When that is due, and whether there is any of it.  Main thread. */
 static long long int next_run;
 static bool have_names;
+static bool have_learners;
 static bool have_fragments;
 
 /* The functions that all tunnels of OVS have in common. */
@@ -60,11 +62,13 @@ struct netdev_eoip {
     struct netdev_vport vport;  /* First, because OVS casts to it. */
     struct eoip_tunnel *tunnel;
     struct match_node *node;    /* In 'matches', or NULL. */
+    struct match_node *learner; /* The same, for what it may learn. */
 };
 
 /* Finds the tunnel that a packet belongs to.  Not for packets that are fine,
  * which OVS itself matches to ports: for counting, and to see that no two
- * tunnels want the same packets.  Written with 'matches_mutex' held. */
+ * tunnels want the same packets.  A tunnel that learns its peer has a second
+ * one, for whom it may learn.  Written with 'matches_mutex' held. */
 struct match_node {
     struct cmap_node cmap_node;
     struct eoip_match match;
@@ -106,24 +110,28 @@ match_find(const struct eoip_match *match, const struct netdev_eoip *self)
     return NULL;
 }
 
+/* Replaces '*nodep', which is one of those in 'dev'. */
 static void
-match_set(struct netdev_eoip *dev, const struct eoip_match *match)
+match_set(struct netdev_eoip *dev, struct match_node **nodep,
+          const struct eoip_match *match)
 {
-    if (dev->node && match && !memcmp(&dev->node->match, match, sizeof *match)) {
+    struct match_node *node = *nodep;
+
+    if (node && match && !memcmp(&node->match, match, sizeof *match)) {
         return;
     }
     ovs_mutex_lock(&matches_mutex);
-    if (dev->node) {
-        cmap_remove(&matches, &dev->node->cmap_node,
-                    match_hash(&dev->node->match));
-        ovsrcu_postpone(free, dev->node);
-        dev->node = NULL;
+    if (node) {
+        cmap_remove(&matches, &node->cmap_node, match_hash(&node->match));
+        ovsrcu_postpone(free, node);
+        *nodep = NULL;
     }
     if (match) {
-        dev->node = xzalloc(sizeof *dev->node);
-        dev->node->match = *match;
-        dev->node->dev = dev;
-        cmap_insert(&matches, &dev->node->cmap_node, match_hash(match));
+        node = xzalloc(sizeof *node);
+        node->match = *match;
+        node->dev = dev;
+        cmap_insert(&matches, &node->cmap_node, match_hash(match));
+        *nodep = node;
     }
     ovs_mutex_unlock(&matches_mutex);
 }
@@ -178,7 +186,8 @@ netdev_eoip_destruct(struct netdev *netdev)
 {
     struct netdev_eoip *dev = netdev_eoip_cast(netdev);
 
-    match_set(dev, NULL);
+    match_set(dev, &dev->node, NULL);
+    match_set(dev, &dev->learner, NULL);
     if (dev->tunnel) {
         eoip_keepalive_stop(dev->tunnel);
     }
@@ -210,6 +219,94 @@ tunnel_of(struct netdev_eoip *dev)
     return dev->tunnel;
 }
 
+/* Learned peers. */
+
+/* What stands for all whom the tunnel with 'match' may learn. */
+static struct eoip_match
+match_anybody(const struct eoip_match *match)
+{
+    struct eoip_match anybody = *match;
+
+    anybody.remote = 0;
+    anybody.anybody = true;
+    return anybody;
+}
+
+/* Returns the port that learns who speaks with 'key' to 'local', or NULL. */
+static struct netdev_eoip *
+find_learner(ovs_be32 local, uint16_t key)
+{
+    struct eoip_match match = {
+        .key = key, .local = local, .anybody = true,
+    };
+    struct netdev_eoip *dev = match_find(&match, NULL);
+
+    if (!dev) {
+        match.local = 0;
+        dev = match_find(&match, NULL);
+    }
+    return dev;
+}
+
+/* Accounts for a keepalive that no tunnel claims. */
+static void
+unclaimed_keepalive(ovs_be32 remote, ovs_be32 local, uint16_t key,
+                    bool in_kernel)
+{
+    struct netdev_eoip *dev = find_learner(local, key);
+
+    if (!dev || is_in_kernel(&dev->vport.up) != in_kernel) {
+        eoip_tunnel_count_keepalive(NULL);
+    } else if (eoip_learning_meet(dev->tunnel, remote, local)) {
+        eoip_tunnel_count_keepalive(dev->tunnel);
+    } else {
+        eoip_tunnel_count_drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER);
+    }
+}
+
+static void
+unclaimed_in_kernel(ovs_be32 remote, ovs_be32 local, uint16_t key)
+{
+    unclaimed_keepalive(remote, local, key, true);
+}
+
+/* True if 'port' is that of the eoip tunnels in the datapath. */
+static bool
+is_eoip_port(odp_port_t port, bool in_kernel)
+{
+    struct netdev *netdev;
+    bool is_eoip;
+
+    if (!in_kernel) {
+        return odp_to_u32(port) == eoip_own_port();
+    }
+    netdev = netdev_ports_get(port, "system");
+    is_eoip = netdev && eoip_is_type(netdev);
+    netdev_close(netdev);
+    return is_eoip;
+}
+
+/* Accounts for a frame that no port takes. */
+static void
+unclaimed_frame(const struct flow *flow, const char *dpif_type)
+{
+    const struct flow_tnl *tnl = &flow->tunnel;
+    bool in_kernel = !strcmp(dpif_type, "system");
+    uint64_t key = ntohll(tnl->tun_id);
+    struct netdev_eoip *dev;
+
+    if (!tnl->ip_dst || key > EOIP_KEY_MAX
+        || match_packet(tnl->ip_src, tnl->ip_dst, key)) {
+        return;     /* Not IPv4, or a change that OVS has not followed yet. */
+    }
+    dev = find_learner(tnl->ip_dst, key);
+    if (dev && is_in_kernel(&dev->vport.up) == in_kernel
+        && is_eoip_port(flow->in_port.odp_port, in_kernel)) {
+        eoip_learning_meet(dev->tunnel, tnl->ip_src, tnl->ip_dst);
+        eoip_tunnel_count_drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER);
+    }
+}
+
 /* Keepalives. */
 
 static bool
@@ -231,6 +328,7 @@ keepalive_poll(void *netdev, struct eoip_port *port)
 static const struct eoip_keepalive_calls keepalive_calls = {
     .poll = keepalive_poll,
     .find = match_packet,
+    .unclaimed = unclaimed_in_kernel,
 };
 
 static int
@@ -271,14 +369,20 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
       const struct eoip_match *match, char **errp)
 {
     struct netdev *netdev = &dev->vport.up;
+    struct eoip_match anybody = match_anybody(match);
+    bool learns = eoip_tunnel_learns(dev->tunnel);
     struct netdev_eoip *other = match_find(match, dev);
     int error;
 
+    if (!other && learns) {
+        other = match_find(&anybody, dev);
+    }
     if (other) {
         *errp = xasprintf("%s: remote_ip=%s, local_ip=%s and in_key=%s are "
                           "those of interface %s already: one of the three "
                           "must differ", netdev_get_name(netdev),
-                          smap_get_def(ovs_options, "remote_ip", "flow"),
+                          learns ? "learn" : smap_get_def(
+                              ovs_options, "remote_ip", "flow"),
                           smap_get_def(ovs_options, "local_ip", "any"),
                           smap_get(ovs_options, "in_key"),
                           netdev_get_name(&other->vport.up));
@@ -288,9 +392,11 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
     }
     if (!error) {
         eoip_tunnel_commit(dev->tunnel);
-        match_set(dev, match);
+        match_set(dev, &dev->node, match);
+        match_set(dev, &dev->learner, learns ? &anybody : NULL);
         eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
         have_names |= eoip_tunnel_has_names(dev->tunnel);
+        have_learners |= learns;
     }
     smap_destroy(ovs_options);
     return error;
@@ -316,42 +422,78 @@ netdev_eoip_set_config(struct netdev *netdev, const struct smap *options,
     return error;
 }
 
-static void
-resolve_again(struct netdev *netdev)
+/* As apply(), where nobody waits for the error.  Returns true if there is
+ * none. */
+static bool
+apply_again(struct netdev_eoip *dev, struct smap *ovs_options,
+            const struct eoip_match *match)
 {
-    struct netdev_eoip *dev = netdev_eoip_cast(netdev);
-    struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
-    struct eoip_match match;
     char *error = NULL;
 
-    if (dev->tunnel
-        && eoip_tunnel_resolve(dev->tunnel, resolve, &ovs_options, &match)) {
-        apply(dev, &ovs_options, &match, &error);
-        if (error) {
-            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
-            VLOG_WARN_RL(&rl, "%s", error);
-            free(error);
-        } else {
-            VLOG_INFO("%s: the address of a host name has changed",
-                      netdev_get_name(netdev));
-        }
+    apply(dev, ovs_options, match, &error);
+    if (error) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+        VLOG_WARN_RL(&rl, "%s", error);
+        free(error);
+        return false;
+    }
+    return true;
+}
+
+static void
+resolve_again(struct netdev_eoip *dev)
+{
+    struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
+    struct eoip_match match;
+
+    if (eoip_tunnel_resolve(dev->tunnel, resolve, &ovs_options, &match)
+        && apply_again(dev, &ovs_options, &match)) {
+        VLOG_INFO("%s: the address of a host name has changed",
+                  netdev_get_name(&dev->vport.up));
     }
 }
 
 static void
-resolve_all_again(void)
+learn_again(struct netdev_eoip *dev, long long int passed)
+{
+    struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
+    struct eoip_match match;
+    struct eoip_port port;
+
+    if (keepalive_poll(&dev->vport.up, &port)
+        && eoip_learning_look(dev->tunnel, port.rx_packets, passed,
+                              &ovs_options, &match)
+        && apply_again(dev, &ovs_options, &match)) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+        VLOG_INFO_RL(&rl, "%s: has learned the peer "IP_FMT,
+                     netdev_get_name(&dev->vport.up), IP_ARGS(match.remote));
+        eoip_keepalive_heard(dev->tunnel);
+    }
+}
+
+/* Looks after all tunnels whose ends may change by themselves; 'passed' is
+ * the time since this was due before, in milliseconds, or 0. */
+static void
+look_after_all(long long int passed)
 {
     struct netdev **vports;
     size_t n;
 
-    have_names = false;
+    have_names = have_learners = false;
     vports = netdev_get_vports(&n);
     for (size_t i = 0; i < n; i++) {
-        if (eoip_is_type(vports[i])) {
-            struct netdev_eoip *dev = netdev_eoip_cast(vports[i]);
+        struct netdev_eoip *dev = eoip_is_type(vports[i])
+            ? netdev_eoip_cast(vports[i]) : NULL;
 
-            resolve_again(vports[i]);
-            have_names |= dev->tunnel && eoip_tunnel_has_names(dev->tunnel);
+        if (dev && dev->tunnel) {
+            if (passed) {
+                resolve_again(dev);
+            }
+            if (dev->learner) {
+                learn_again(dev, passed);
+            }
+            have_names |= eoip_tunnel_has_names(dev->tunnel);
+            have_learners |= dev->learner != NULL;
         }
         netdev_close(vports[i]);
     }
@@ -367,13 +509,16 @@ netdev_eoip_run(const struct netdev_class *class)
     while ((changed = eoip_keepalive_next_changed())) {
         netdev_change_seq_changed(changed);
     }
+    if (eoip_learning_met()) {
+        look_after_all(0);
+    }
     if (time_msec() < next_run) {
         return;
     }
     next_run = time_msec() + RUN_INTERVAL;
     have_fragments = eoip_reassembly_expire(time_msec());
-    if (have_names) {
-        resolve_all_again();
+    if (have_names || have_learners) {
+        look_after_all(RUN_INTERVAL);
     }
 }
 
@@ -382,7 +527,8 @@ netdev_eoip_wait(const struct netdev_class *class)
 {
     common.wait(class);
     eoip_keepalive_wait();
-    if (have_names || have_fragments) {
+    eoip_learning_wait();
+    if (have_names || have_learners || have_fragments) {
         poll_timer_wait_until(next_run);
     }
 }
@@ -734,9 +880,11 @@ account(const struct flow_tnl *tnl, const struct eoip_received *rx, char *ip)
     if (rx->kind == EOIP_DROPPED) {
         eoip_tunnel_count_drop(tunnel, rx->drop);
     } else if (rx->kind == EOIP_KEEPALIVE) {
-        eoip_tunnel_count_keepalive(tunnel);
         if (tunnel) {
+            eoip_tunnel_count_keepalive(tunnel);
             eoip_keepalive_heard(tunnel);
+        } else {
+            unclaimed_keepalive(tnl->ip_src, tnl->ip_dst, rx->key, false);
         }
     } else if (rx->flags & EOIP_TRIMMED) {
         eoip_tunnel_count_trimmed(tunnel);
@@ -982,6 +1130,7 @@ eoip_provider_register(void)
         .underlay_mtu = underlay_mtu,
         .fragment = fragment,
         .set_other_config = set_other_config,
+        .unclaimed_frame = unclaimed_frame,
     };
 
     BUILD_ASSERT(ODPP_NONE == ODP_PORT_C(EOIP_NO_PORT));

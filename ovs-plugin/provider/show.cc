@@ -33,6 +33,9 @@ std::string endpoint_text(const Endpoint &end,
         return "any";
     case Endpoint::Kind::flow:
         return "flow";
+    case Endpoint::Kind::learn:
+        return "learn (" + (address ? format_ipv4(*address) : "nobody yet")
+               + ")";
     case Endpoint::Kind::address:
         return format_ipv4(end.ipv4);
     case Endpoint::Kind::host_name:
@@ -46,6 +49,9 @@ std::string state_text(const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
 
+    if (setup.config.remote.kind == Endpoint::Kind::learn && !setup.remote) {
+        return "waiting for a peer to learn";
+    }
     if (!eoip_keepalive_link_is_up(shown.tunnel)) {
         return "down, the peer is silent";
     }
@@ -133,6 +139,43 @@ json *keepalive_json(const eoip_tunnel *tunnel)
     return object;
 }
 
+bool learns(const eoip_tunnel *tunnel)
+{
+    return tunnel->setup->config.remote.kind == Endpoint::Kind::learn;
+}
+
+std::string learning_text(const eoip_tunnel *tunnel)
+{
+    const LearningReport report = learning_report(tunnel);
+    const std::string after = seconds_text(tunnel->setup->config.learn_after);
+
+    if (!report.peer) {
+        return "nobody yet, takes the first who speaks";
+    }
+    return format_ipv4(*report.peer) + " for "
+           + seconds_text(report.now - report.since) + ", silent for "
+           + seconds_text(report.silent) + ", free for others after " + after;
+}
+
+json *learning_json(const eoip_tunnel *tunnel)
+{
+    const LearningReport report = learning_report(tunnel);
+    json *object = json_object_create();
+
+    auto put = [&](const char *name, long long value) {
+        json_object_put(object, name, json_integer_create(value));
+    };
+    put("learn_after", tunnel->setup->config.learn_after.count() / 1000);
+    put("not_the_peer", static_cast<long long>(report.not_the_peer));
+    if (report.peer) {
+        json_object_put_string(object, "peer",
+                               format_ipv4(*report.peer).c_str());
+        put("peer_age_ms", (report.now - report.since).count());
+        put("silent_ms", report.silent.count());
+    }
+    return object;
+}
+
 json *key_json(const Key &key)
 {
     return key.flow ? json_string_create("flow")
@@ -200,6 +243,9 @@ json *tunnel_json(const eoip_shown &shown)
     json_object_put(object, "out_key", key_json(setup.config.out_key));
     json_object_put_string(object, "state", state_text(shown).c_str());
     json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
+    if (learns(shown.tunnel)) {
+        json_object_put(object, "learning", learning_json(shown.tunnel));
+    }
 
     auto put = [&](const char *name, std::uint64_t value) {
         json_object_put(statistics, name, json_integer_create(value));
@@ -374,6 +420,10 @@ void add_tunnel(ds *out, const eoip_shown &shown)
                   (unsigned long long)shown.tx_bytes);
     ds_put_format(out, "  keepalive: %s\n",
                   keepalive_text(shown.tunnel).c_str());
+    if (learns(shown.tunnel)) {
+        ds_put_format(out, "  learned: %s\n",
+                      learning_text(shown.tunnel).c_str());
+    }
     if (!shown.in_kernel) {
         add_counters(out, shown.tunnel);
     }

@@ -42,6 +42,9 @@ address_of(const Endpoint &end, eoip_resolver *resolve,
     if (end.kind == Endpoint::Kind::address) {
         return end.ipv4;
     }
+    if (end.kind == Endpoint::Kind::learn) {
+        return before;
+    }
     if (end.kind != Endpoint::Kind::host_name) {
         return {};
     }
@@ -49,12 +52,21 @@ address_of(const Endpoint &end, eoip_resolver *resolve,
     return resolve(end.host_name.c_str(), &ipv4) ? ntohl(ipv4) : before;
 }
 
+// True if what the remote end of 'old' stands for holds for 'config' as well.
+// A peer was learned for one key and one local end.
+bool keeps_remote(const Config &config, const Config &old)
+{
+    return config.remote == old.remote
+           && (config.remote.kind != Endpoint::Kind::learn
+               || (config.in_key == old.in_key && config.local == old.local));
+}
+
 // Looks up the host names in 'config', which may be new or the one in 'old'.
 Setup resolve_all(const Config &config, eoip_resolver *resolve,
                   const std::optional<Setup> &old)
 {
     Setup setup{config, {}, {}};
-    if (old && old->config.remote == config.remote) {
+    if (old && keeps_remote(config, old->config)) {
         setup.remote = old->remote;
     }
     if (old && old->config.local == config.local) {
@@ -68,7 +80,9 @@ Setup resolve_all(const Config &config, eoip_resolver *resolve,
 bool unresolved(const Endpoint &end,
                 const std::optional<std::uint32_t> &address)
 {
-    return end.kind == Endpoint::Kind::host_name && !address;
+    return (end.kind == Endpoint::Kind::host_name
+            || end.kind == Endpoint::Kind::learn)
+           && !address;
 }
 
 void add_endpoint(smap *options, const char *name, const Endpoint &end,
@@ -132,14 +146,6 @@ eoip_match match_of(const Setup &setup, std::uint32_t nowhere)
     return match;
 }
 
-void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
-             eoip_match *match)
-{
-    tunnel.prepared = setup;
-    add_ovs_options(ovs_options, setup, tunnel.nowhere);
-    *match = match_of(setup, tunnel.nowhere);
-}
-
 // 0.0.0.0/8 has room for every tunnel, and 0.0.0.0 itself stays unused.
 std::uint32_t next_nowhere()
 {
@@ -148,6 +154,14 @@ std::uint32_t next_nowhere()
 }
 
 }  // namespace
+
+void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+             eoip_match *match)
+{
+    tunnel.prepared = setup;
+    add_ovs_options(ovs_options, setup, tunnel.nowhere);
+    *match = match_of(setup, tunnel.nowhere);
+}
 
 bool Setup::resolved() const
 {
@@ -210,6 +224,7 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel)
     tunnel->resolved = tunnel->prepared.resolved();
     tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
     tunnel->inherit_df = tunnel->prepared.config.inherit_df;
+    eoip::learning_commit(tunnel);
 }
 
 bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
@@ -276,9 +291,24 @@ static void add_addresses(const eoip_tunnel *tunnel, smap *status)
     add("local_address", tunnel->setup->config.local, tunnel->setup->local);
 }
 
+static void add_learned(const eoip_tunnel *tunnel, smap *status)
+{
+    if (!tunnel->setup
+        || tunnel->setup->config.remote.kind != eoip::Endpoint::Kind::learn) {
+        return;
+    }
+    const eoip::LearningReport report = eoip::learning_report(tunnel);
+    smap_add(status, "learned_peer",
+             report.peer ? eoip::format_ipv4(*report.peer).c_str() : "none");
+    if (report.peer) {
+        eoip::add_time(status, "learned_since", report.since);
+    }
+}
+
 void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
 {
     add_addresses(tunnel, status);
+    add_learned(tunnel, status);
     eoip_keepalive_get_status(tunnel, status);
 }
 
@@ -330,7 +360,8 @@ const char *eoip_drop_name(eoip_drop drop)
 }
 
 #define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
-static constexpr int kFirstFragmentDrop = 0 EOIP_RX_DROPS(EOIP_DROP_COUNT);
+static constexpr int kFirstFragmentDrop =
+    0 EOIP_RX_DROPS(EOIP_DROP_COUNT) EOIP_LEARN_DROPS(EOIP_DROP_COUNT);
 static constexpr int kFirstTxDrop =
     kFirstFragmentDrop EOIP_FRAGMENT_DROPS(EOIP_DROP_COUNT);
 #undef EOIP_DROP_COUNT

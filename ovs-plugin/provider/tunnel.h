@@ -15,6 +15,7 @@
 
 #include "eoip-provider.h"
 #include "eoip/keepalive.h"
+#include "eoip/learning.h"
 #include "eoip/options.h"
 
 namespace eoip {
@@ -56,6 +57,24 @@ struct KeepaliveState {
     std::optional<std::uint32_t> mark;
 };
 
+// What learning.cc keeps for a tunnel.
+struct LearningState {
+    enum class Room { empty, filling, full };
+
+    // What any thread may read or say.
+    std::atomic<bool> is_free{false};     // The place of the peer.
+    std::atomic<Room> room{Room::empty};  // For one stranger.
+    std::uint32_t stranger = 0;  // In host order.  Of who fills the room, then
+                                 // of the main thread.
+
+    // Main thread only.
+    Learning machine;
+    std::optional<std::uint32_t> peer;
+    Time since{0};                 // When it became that.
+    Time heard_at{0};              // Its last keepalive, as last looked at.
+    std::uint64_t rx_packets = 0;  // When last looked at.
+};
+
 // A configuration and what its host names stand for.  The addresses are in
 // host order, empty where there is no address: not yet, or because the end is
 // "any" or "flow".
@@ -81,6 +100,26 @@ struct KeepaliveReport {
 };
 [[nodiscard]] KeepaliveReport keepalive_report(const eoip_tunnel *tunnel);
 
+// Main thread: what a learning tunnel has learned.
+struct LearningReport {
+    std::optional<std::uint32_t> peer;
+    Time since;
+    Time now;
+    Time silent;
+    std::uint64_t not_the_peer;  // Packets of others, dropped.
+};
+[[nodiscard]] LearningReport learning_report(const eoip_tunnel *tunnel);
+
+// Takes over the configuration in force.
+void learning_commit(eoip_tunnel *tunnel);
+
+// As eoip_tunnel_prepare(), with addresses and all.
+void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+             eoip_match *match);
+
+// Adds the moment 'when', of time_msec(), as the time of day.
+void add_time(smap *status, const char *name, Time when);
+
 }  // namespace eoip
 
 struct eoip_tunnel {
@@ -96,6 +135,7 @@ struct eoip_tunnel {
     std::atomic<int> underlay_mtu{1500};
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;
+    eoip::LearningState learning;
 };
 
 #endif  // EOIP_TUNNEL_H

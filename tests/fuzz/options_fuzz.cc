@@ -46,6 +46,8 @@ std::string write(const Endpoint &endpoint)
     switch (endpoint.kind) {
     case Endpoint::Kind::flow:
         return "flow";
+    case Endpoint::Kind::learn:
+        return "learn";
     case Endpoint::Kind::address:
         return eoip::format_ipv4(endpoint.ipv4);
     case Endpoint::Kind::host_name:
@@ -85,6 +87,7 @@ Written write(const eoip::Config &config)
         {"keepalive", write(config.keepalive)},
         {"dont_fragment", config.inherit_df ? "inherit" : "no"},
         {"clamp_tcp_mss", config.clamp_tcp_mss ? "true" : "false"},
+        {"learn_after", std::to_string(config.learn_after.count() / 1000)},
     };
     if (config.local.kind != Endpoint::Kind::any) {
         written.emplace_back("local_ip", write(config.local));
@@ -101,6 +104,8 @@ void check_valid(const eoip::Config &config)
     require(config.remote.kind != Endpoint::Kind::any);
     require(config.local.kind != Endpoint::Kind::flow
             || config.remote.kind == Endpoint::Kind::flow);
+    require(config.remote.kind != Endpoint::Kind::learn
+            || !(config.in_key.flow || config.out_key.flow));
     require(config.ttl != 0);
     require(!config.tos || (*config.tos & 3) == 0);
 

@@ -167,6 +167,11 @@ std::vector<Good> good_options()
         local("198.51.100.2", address(0xc6336402)),
         local("flow", kFlowEndpoint),
         local("router.example", host_name("router.example")),
+        remote("learn", {Kind::learn, 0, {}}),
+        {{"learn_after", "2"},
+         with([](Config &c) { c.learn_after = Seconds(2); })},
+        {{"learn_after", "65535"},
+         with([](Config &c) { c.learn_after = Seconds(65535); })},
         keys({"key", "0"}, {}, {}),
         keys({"key", "65535"}, {.value = 65535}, {.value = 65535}),
         keys({"key", "1234"}, {.value = 1234}, {.value = 1234}),
@@ -273,6 +278,12 @@ constexpr Bad kBadOptions[] = {
     {"local_ip", "255.255.255.255", "is not a unicast address"},
     {"local_ip", "224.0.0.1", "is not a unicast address"},
     {"local_ip", "1.2.3", "is not an IPv4 address"},
+    {"local_ip", "learn", "is for remote_ip only"},
+    {"learn_after", "", "is empty"},
+    {"learn_after", "1", "is out of range"},
+    {"learn_after", "65536", "is out of range"},
+    {"learn_after", "30s", "is not a number"},
+    {"learn_after", "none", "is not a number"},
     {"key", "", "is empty"},
     {"key", "abc", "is not a number"},
     {"key", "-1", "is not a number"},
@@ -479,6 +490,26 @@ TEST(Options, LocalFlowNeedsRemoteFlow)
     EXPECT_EQ(errors({{"local_ip", "192.0.2.2"}, {"remote_ip", "flow"}}), "");
 }
 
+TEST(Options, LearningNeedsAKey)
+{
+    const auto with_learn = [](Options options) {
+        options.push_back({"remote_ip", "learn"});
+        return errors(options);
+    };
+    EXPECT_EQ(with_learn({{"key", "flow"}}),
+              "remote_ip=learn needs a key, but key=flow");
+    EXPECT_EQ(with_learn({{"key", "7"}, {"in_key", "flow"}}),
+              "remote_ip=learn needs a key, but in_key=flow");
+    EXPECT_EQ(with_learn({{"out_key", "flow"}}),
+              "remote_ip=learn needs a key, but out_key=flow");
+    EXPECT_EQ(with_learn({{"local_ip", "flow"}}),
+              "local_ip=flow needs remote_ip=flow, but remote_ip=learn");
+    EXPECT_EQ(with_learn({{"key", "flow"}, {"in_key", "7"}, {"out_key", "8"}}),
+              "");
+    EXPECT_EQ(with_learn({{"key", "7"}, {"local_ip", "192.0.2.1"}}), "");
+    EXPECT_EQ(with_learn({}), "");
+}
+
 TEST(Options, TheTwoEndsDiffer)
 {
     EXPECT_EQ(errors({{"local_ip", "192.0.2.2"}, {"remote_ip", "192.0.2.2"}}),
@@ -546,7 +577,7 @@ TEST(Options, ErrorsAreBounded)
          {std::string(100000, 'a'), std::string(100000, '\xff')}) {
         EXPECT_LE(errors({{"key", text}}).size(), 200u);
         EXPECT_LE(errors({{"remote_ip", text}}).size(), 250u);
-        EXPECT_LE(errors({{text, text}}).size(), 300u);
+        EXPECT_LE(errors({{text, text}}).size(), 320u);
     }
 }
 

@@ -70,6 +70,11 @@ struct eoip_hdr {
 
 #define EOIP_RX_DROPS(X) EOIP_UNDERLAY_DROPS(X) EOIP_TUNNEL_DROPS(X)
 
+/* In valid packets: only the switch has ports that learn their peers. */
+#define EOIP_LEARN_DROPS(X)                                                   \
+	X(NOT_THE_PEER, "not_the_peer",                                       \
+	  "the key is right, but the port has another peer, or has yet to learn")
+
 /* In fragments, of which a packet may have held many. */
 #define EOIP_FRAGMENT_DROPS(X)                                                \
 	X(FRAGMENT_MALFORMED, "fragment_malformed",                           \
@@ -100,12 +105,13 @@ struct eoip_hdr {
 
 #define EOIP_NAME_DROPS(X)                                                    \
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
-	  "the host name of an endpoint has no address yet")
+	  "the address of an endpoint is not known yet")
 
 #define EOIP_TX_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_NAME_DROPS(X)
 
 #define EOIP_DROPS(X)                                                         \
-	EOIP_RX_DROPS(X) EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X)
+	EOIP_RX_DROPS(X) EOIP_LEARN_DROPS(X) EOIP_FRAGMENT_DROPS(X)           \
+	EOIP_TX_DROPS(X)
 
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,

@@ -289,6 +289,7 @@ def ipsec_demanded(sandbox):
     sandbox.ping()
 
 
+# RouterOS: ipsec-secret
 def test_ipsec(sandbox):
     """With remote_ip."""
     sandbox.add_tunnels(key=1234)

@@ -121,7 +121,7 @@ int __init eoip_gro_init(void)
 {
 	eoip_gro_gre = rcu_access_pointer(inet_offloads[EOIP_IPPROTO]);
 	if (!eoip_gro_gre)
-		return -EOPNOTSUPP;
+		return 0;	/* A kernel without GRE: nothing is joined. */
 	eoip_gro_offload.callbacks = eoip_gro_gre->callbacks;
 	eoip_gro_offload.callbacks.gro_receive = eoip_gro_receive;
 	eoip_gro_offload.callbacks.gro_complete = eoip_gro_complete;
@@ -130,6 +130,8 @@ int __init eoip_gro_init(void)
 
 void eoip_gro_exit(void)
 {
+	if (!eoip_gro_gre)
+		return;
 	WARN_ON(eoip_gro_replace(&eoip_gro_offload, eoip_gro_gre));
 	synchronize_net();
 }

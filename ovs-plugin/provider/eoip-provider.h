@@ -162,6 +162,7 @@ typedef bool eoip_resolver(const char *name, uint32_t *ipv4);
 
 struct eoip_tunnel *eoip_tunnel_create(const char *name);
 void eoip_tunnel_destroy(struct eoip_tunnel *);
+const char *eoip_tunnel_name(const struct eoip_tunnel *);
 
 /* Prepares to configure the tunnel with 'options'; nothing changes yet.
  * Returns NULL if they are valid, with '*match' filled in and 'ovs_options'

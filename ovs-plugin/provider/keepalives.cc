@@ -38,14 +38,12 @@
 #include <config.h>
 extern "C" {
 #include "openvswitch/poll-loop.h"
-#include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "smap.h"
 #include "timeval.h"
 }
-
-VLOG_DEFINE_THIS_MODULE(eoip_keepalives);
+#include "log.h"
 
 namespace eoip {
 
@@ -100,6 +98,8 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
     if (machine.state() == before) {
         return;
     }
+    VLOG_DBG("%s: keepalive: %s", tunnel->name.c_str(),
+             keepalive_state_name(machine.state()));
     state.eager = machine.state() == Keepalive::State::waiting
                   || machine.state() == Keepalive::State::down;
     if (state.link_is_up.exchange(machine.link_is_up())
@@ -323,6 +323,10 @@ void Batch::done(eoip_tunnel *tunnel, int error)
 {
     KeepaliveState &state = tunnel->keepalive;
 
+    if (error && error != state.error) {
+        VLOG_DBG("%s: keepalive: not sent: %s", tunnel->name.c_str(),
+                 ovs_strerror(error));
+    }
     state.error = error;
     if (error) {
         state.machine.not_sent(now());

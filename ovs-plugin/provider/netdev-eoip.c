@@ -40,6 +40,7 @@
 #include "unixctl.h"
 
 VLOG_DEFINE_THIS_MODULE(eoip);
+struct vlog_module *const eoip_log = &this_module;
 
 /* Bytes that are pushed: Ethernet, IPv4, EoIP. */
 #define EOIP_PUSH_BYTES (ETH_HEADER_LEN + EOIP_OUTER_HLEN)
@@ -186,6 +187,7 @@ netdev_eoip_destruct(struct netdev *netdev)
 {
     struct netdev_eoip *dev = netdev_eoip_cast(netdev);
 
+    VLOG_DBG("%s: removed", netdev_get_name(netdev));
     match_set(dev, &dev->node, NULL);
     match_set(dev, &dev->learner, NULL);
     if (dev->tunnel) {
@@ -248,6 +250,20 @@ find_learner(ovs_be32 local, uint16_t key)
     return dev;
 }
 
+/* Counts a packet between the two addresses as dropped, of 'tunnel' or, if it
+ * is NULL, of none; and says so in the log, if that is asked for. */
+static void
+drop(struct eoip_tunnel *tunnel, enum eoip_drop reason, ovs_be32 src,
+     ovs_be32 dst, uint64_t key)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 20);
+
+    eoip_tunnel_count_drop(tunnel, reason);
+    VLOG_DBG_RL(&rl, "%s: dropped, from "IP_FMT" to "IP_FMT", key %"PRIu64
+                ": %s", tunnel ? eoip_tunnel_name(tunnel) : "no tunnel",
+                IP_ARGS(src), IP_ARGS(dst), key, eoip_drop_name(reason));
+}
+
 /* Accounts for a keepalive that no tunnel claims. */
 static void
 unclaimed_keepalive(ovs_be32 remote, ovs_be32 local, uint16_t key,
@@ -260,7 +276,7 @@ unclaimed_keepalive(ovs_be32 remote, ovs_be32 local, uint16_t key,
     } else if (eoip_learning_meet(dev->tunnel, remote, local)) {
         eoip_tunnel_count_keepalive(dev->tunnel);
     } else {
-        eoip_tunnel_count_drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER);
+        drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER, remote, local, key);
     }
 }
 
@@ -303,7 +319,8 @@ unclaimed_frame(const struct flow *flow, const char *dpif_type)
     if (dev && is_in_kernel(&dev->vport.up) == in_kernel
         && is_eoip_port(flow->in_port.odp_port, in_kernel)) {
         eoip_learning_meet(dev->tunnel, tnl->ip_src, tnl->ip_dst);
-        eoip_tunnel_count_drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER);
+        drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER, tnl->ip_src, tnl->ip_dst,
+             key);
     }
 }
 
@@ -363,6 +380,22 @@ resolve(const char *name, uint32_t *ipv4)
     return ok;
 }
 
+static void
+log_config(const struct netdev *netdev, const struct smap *ovs_options)
+{
+    if (VLOG_IS_DBG_ENABLED()) {
+        const struct smap_node **nodes = smap_sort(ovs_options);
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        for (size_t i = 0; i < smap_count(ovs_options); i++) {
+            ds_put_format(&s, " %s=%s", nodes[i]->key, nodes[i]->value);
+        }
+        VLOG_DBG("%s: configured:%s", netdev_get_name(netdev), ds_cstr(&s));
+        ds_destroy(&s);
+        free(nodes);
+    }
+}
+
 /* Puts what was prepared in force.  Takes ownership of 'ovs_options'. */
 static int
 apply(struct netdev_eoip *dev, struct smap *ovs_options,
@@ -397,6 +430,7 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
         eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
         have_names |= eoip_tunnel_has_names(dev->tunnel);
         have_learners |= learns;
+        log_config(netdev, ovs_options);
     }
     smap_destroy(ovs_options);
     return error;
@@ -700,18 +734,20 @@ netdev_eoip_build_header(const struct netdev *netdev,
                          const struct netdev_tnl_build_header_params *params)
 {
     struct eoip_tunnel *tunnel = netdev_eoip_cast(netdev)->tunnel;
-    uint64_t key = ntohll(params->flow->tunnel.tun_id);
+    const struct flow_tnl *tnl = &params->flow->tunnel;
+    uint64_t key = ntohll(tnl->tun_id);
 
     if (params->is_ipv6) {
-        eoip_tunnel_count_drop(tunnel, EOIP_DROP_IPV6_UNDERLAY);
+        drop(tunnel, EOIP_DROP_IPV6_UNDERLAY, 0, 0, key);
         return EAFNOSUPPORT;
     }
     if (!eoip_tunnel_is_resolved(tunnel)) {
-        eoip_tunnel_count_drop(tunnel, EOIP_DROP_ENDPOINT_UNRESOLVED);
+        drop(tunnel, EOIP_DROP_ENDPOINT_UNRESOLVED, 0, 0, key);
         return EHOSTUNREACH;
     }
     if (key > EOIP_KEY_MAX) {
-        eoip_tunnel_count_drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE);
+        drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE, tnl->ip_src, tnl->ip_dst,
+             key);
         return ERANGE;
     }
     eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
@@ -783,11 +819,13 @@ limit_push(struct dp_packet_batch *batch,
             dp_packet_batch_refill(batch, packet, i);
         } else {
             bool too_long = dp_packet_size(packet) > EOIP_FRAME_MAX;
-            eoip_tunnel_count_drop(
-                match_packet(get_16aligned_be32(&ip->ip_dst),
-                             get_16aligned_be32(&ip->ip_src),
-                             eoip_push_key(push)),
-                too_long ? EOIP_DROP_FRAME_TOO_LONG : EOIP_DROP_EXCEEDS_MTU);
+            ovs_be32 src = get_16aligned_be32(&ip->ip_src);
+            ovs_be32 dst = get_16aligned_be32(&ip->ip_dst);
+            uint16_t key = eoip_push_key(push);
+
+            drop(match_packet(dst, src, key), too_long
+                 ? EOIP_DROP_FRAME_TOO_LONG : EOIP_DROP_EXCEEDS_MTU,
+                 src, dst, key);
             dp_packet_delete(packet);
         }
     }
@@ -878,7 +916,7 @@ account(const struct flow_tnl *tnl, const struct eoip_received *rx, char *ip)
         ? match_packet(tnl->ip_src, tnl->ip_dst, rx->key) : NULL;
 
     if (rx->kind == EOIP_DROPPED) {
-        eoip_tunnel_count_drop(tunnel, rx->drop);
+        drop(tunnel, rx->drop, tnl->ip_src, tnl->ip_dst, rx->key);
     } else if (rx->kind == EOIP_KEEPALIVE) {
         if (tunnel) {
             eoip_tunnel_count_keepalive(tunnel);

@@ -16,6 +16,7 @@
 extern "C" {
 #include "smap.h"
 }
+#include "log.h"
 
 namespace eoip {
 
@@ -192,6 +193,11 @@ void eoip_tunnel_destroy(eoip_tunnel *tunnel)
     delete tunnel;
 }
 
+const char *eoip_tunnel_name(const eoip_tunnel *tunnel)
+{
+    return tunnel->name.c_str();
+}
+
 char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
                           eoip_resolver *resolve, smap *ovs_options,
                           eoip_match *match)
@@ -234,7 +240,9 @@ bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
 
 void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
 {
-    tunnel->underlay_mtu.store(mtu, std::memory_order_relaxed);
+    if (tunnel->underlay_mtu.exchange(mtu, std::memory_order_relaxed) != mtu) {
+        VLOG_DBG("%s: the underlay's MTU is %d", tunnel->name.c_str(), mtu);
+    }
 }
 
 void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, void *frame,

@@ -61,6 +61,8 @@ auto &queue = *new std::set<std::pair<Time, eoip_tunnel *>>;
 auto &changed = *new std::set<eoip_tunnel *>;
 const eoip_keepalive_calls *calls;
 
+std::atomic<bool> somebody_learns{false};  // Or has at some time.
+
 seq *queue_seq;    // Something is due before the others.
 seq *changed_seq;  // 'changed' is not empty.
 
@@ -438,6 +440,9 @@ void *run(void *)
         const std::uint64_t seen = seq_read(queue_seq);
         const Time begun = now();
 
+        if (somebody_learns) {
+            raw.open();  // To hear whom there is nothing to send to yet.
+        }
         receive_all();
         while (serve_some(batch)) {
         }
@@ -525,6 +530,9 @@ void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
 
+    if (config.remote.kind == Endpoint::Kind::learn) {
+        somebody_learns = true;
+    }
     state.netdev = netdev;
     state.flow_based = config.remote.kind == Endpoint::Kind::flow
                        || config.in_key.flow || config.out_key.flow;

@@ -8,7 +8,10 @@ are in tests/ovs."""
 import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
+import tempfile
 
 import modules
 from bed import INNER, OTHER, UNDERLAY
@@ -283,6 +286,49 @@ def no_autoload():
     finally:
         with open(MODPROBE, "w", encoding="ascii") as file:
             file.write(before)
+
+
+def from_manual(word):
+    """The lines of the example in eoip.8 that begins so."""
+    with open(f"{TOP}/utilities/eoip.8") as page:
+        example = page.read().split(f"\n{word}", 1)[1].split("\n.Ed")[0]
+    return word + example + "\n"
+
+
+def test_ifupdown(bed):
+    """What the manual has for /etc/network/interfaces, up and down."""
+    ifup = os.environ.get("EOIP_IFUP") or shutil.which("ifup")
+    if not ifup:
+        raise Skip("there is no ifup, of the package ifupdown")
+    text = from_manual("auto eoip0").replace(" eoip ", f" {program()} ")
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/interfaces", "w") as interfaces:
+            interfaces.write(text)
+        for verb in "ifup", "ifdown":
+            # One program has both names.
+            os.symlink(ifup, f"{folder}/{verb}")
+            words = [f"{folder}/{verb}", "-i", f"{folder}/interfaces",
+                     "--state-dir", folder, "-a"]
+            bed.exec("a", *words)
+            if verb == "ifup":
+                check_options(bed, "eoip0", id=1234, remote="192.0.2.2")
+                eoip(bed, "add tunnel-id 1234 name eoip0 remote 192.0.2.1",
+                     "b")
+                bed.ip("b", "link set eoip0 up",
+                       f"addr add {INNER['b']}/24 dev eoip0")
+                bed.ping_both_ways()
+        check(bed.call("a", "ip", "link", "show", "eoip0").returncode != 0,
+              "ifdown leaves eoip0 behind")
+
+
+def test_service(bed):
+    """What the manual has for systemd: both commands do what they say."""
+    unit = from_manual("[Unit]")
+    for name, there in ("Start", True), ("Stop", False):
+        line = re.search(f"^Exec{name}=/usr/sbin/eoip (.*)$", unit, re.M)[1]
+        eoip(bed, line)
+        seen = bed.call("a", "ip", "link", "show", "eoip0").returncode == 0
+        check_equal(f"eoip0 after Exec{name}", seen, there)
 
 
 def test_without_the_module(bed):

@@ -11,11 +11,10 @@
 #include <cstdint>
 #include <span>
 
-#include "eoip/wire.h"
+#include "eoip/wire6.h"
 
 namespace eoip {
 
-inline constexpr std::size_t kIpv6HeaderBytes = 40;
 inline constexpr std::size_t kVlanTags = 2;  // As many as are looked behind.
 
 [[nodiscard]] inline bool is_vlan(std::uint16_t ethertype)

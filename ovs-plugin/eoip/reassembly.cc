@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See reassembly.h.  Rules of RFC 791 and RFC 3168; that any overlap ends the
-// packet is RFC 5722's rule, and what Linux does in IPv4 too.
+// See reassembly.h.  Rules of RFC 791, RFC 8200 and RFC 3168; that any overlap
+// ends the packet is RFC 5722's rule, and what Linux does in IPv4 too.
 
 #include "eoip/reassembly.h"
 
@@ -12,11 +12,12 @@ namespace eoip {
 namespace {
 
 constexpr std::size_t kPayloadMax = 65535 - kIpv4HeaderBytes;
+constexpr std::size_t kPayloadMax6 = 65535;  // As IPv6 counts it.
 
 // What a piece or an assembly costs beside its bytes: nodes, vectors and the
 // allocator's own.  A little too much rather than too little.
 constexpr std::size_t kPieceCost = 96;
-constexpr std::size_t kAssemblyCost = 256;
+constexpr std::size_t kAssemblyCost = 320;
 
 constexpr std::uint8_t kNotEct = 1 << 0;  // By value of the ECN bits.
 constexpr std::uint8_t kCe = 1 << 3;
@@ -28,23 +29,58 @@ std::uint64_t mix(std::uint64_t x)
     return x ^ (x >> 32);
 }
 
+// Make the header of the first fragment that of the whole packet.
+
+void finish_ipv4(std::vector<std::uint8_t> &packet, bool congestion)
+{
+    if (congestion) {
+        packet[1] |= 3;
+    }
+    store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
+    store_be16(&packet[6], 0);
+    put_ipv4_checksum(packet.data());
+}
+
+void finish_ipv6(std::vector<std::uint8_t> &packet, bool congestion,
+                 std::uint8_t protocol)
+{
+    if (congestion) {
+        packet[1] |= 0x30;
+    }
+    store_be16(&packet[4],
+               static_cast<std::uint16_t>(packet.size() - kIpv6HeaderBytes));
+    packet[6] = protocol;
+}
+
 }  // namespace
 
 // One received fragment.
 struct Reassembler::Fragment {
     Key key;
-    const std::uint8_t *header;
+    Bytes header;
     Bytes payload;
     std::size_t begin;
     bool last;
+    std::uint8_t ecn;  // A bit, as in Assembly::ecn_seen.
 
     [[nodiscard]] std::size_t end() const { return begin + payload.size(); }
-    [[nodiscard]] std::uint8_t ecn() const { return 1 << (header[1] & 3); }
+    // That its packet, or itself, cannot be.
+    [[nodiscard]] bool is_malformed(std::size_t payload_max) const
+    {
+        return payload.empty() || end() > payload_max
+               || (!last && payload.size() % 8);
+    }
 };
 
 std::size_t Reassembler::Hash::operator()(const Key &key) const
 {
-    return mix(mix(key.addresses ^ seed) + key.id_and_protocol);
+    std::uint64_t hash = mix(key.addresses[0] ^ seed);
+    if (key.protocol >> 8 == 6) {
+        for (std::size_t i = 1; i < key.addresses.size(); i++) {
+            hash = mix(hash + key.addresses[i]);
+        }
+    }
+    return mix(hash + key.id);
 }
 
 Reassembler::Reassembler(const ReassemblyLimits &limits, std::uint64_t seed)
@@ -173,76 +209,152 @@ bool Reassembler::insert(Assembly &assembly, const Fragment &fragment)
     }
 
     if (fragment.begin == 0) {
-        std::copy_n(fragment.header, kIpv4HeaderBytes,
-                    assembly.header.begin());
+        std::copy(fragment.header.begin(), fragment.header.end(),
+                  assembly.header.begin());
     }
     if (fragment.last) {
         assembly.end = fragment.end();
     }
     pieces.insert(next, {static_cast<std::uint16_t>(fragment.begin),
                          {fragment.payload.begin(), fragment.payload.end()}});
-    assembly.ecn_seen |= fragment.ecn();
+    assembly.ecn_seen |= fragment.ecn;
     assembly.payload_bytes += fragment.payload.size();
     bytes_ += fragment.payload.size() + kPieceCost;
     fragments_++;
     return true;
 }
 
-// The packet, with the header of its first fragment.  All pieces are there.
-std::vector<std::uint8_t> Reassembler::assemble(const Assembly &assembly)
+// All pieces are there.
+std::vector<std::uint8_t> Reassembler::assemble(const Key &key,
+                                                const Assembly &assembly)
 {
+    const bool ipv6 = key.protocol >> 8 == 6;
+    const bool congestion = assembly.ecn_seen & kCe;
+    const std::size_t header_bytes =
+        ipv6 ? kIpv6HeaderBytes : kIpv4HeaderBytes;
     std::vector<std::uint8_t> packet;
-    packet.reserve(kIpv4HeaderBytes + assembly.end);
-    packet.assign(assembly.header.begin(), assembly.header.end());
+
+    packet.reserve(header_bytes + assembly.end);
+    packet.assign(assembly.header.data(),
+                  assembly.header.data() + header_bytes);
     for (const Piece &piece : assembly.pieces) {
         packet.insert(packet.end(), piece.bytes.begin(), piece.bytes.end());
     }
-    if (assembly.ecn_seen & kCe) {
-        packet[1] |= 3;
+    if (ipv6) {
+        finish_ipv6(packet, congestion, key.protocol & 0xff);
+    } else {
+        finish_ipv4(packet, congestion);
     }
-    store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
-    store_be16(&packet[6], 0);
-    put_ipv4_checksum(packet.data());
     return packet;
 }
 
-std::vector<std::uint8_t> Reassembler::add(Bytes packet, Time now)
-{
-    expire(now);
+// Both take 'packet' apart, or drop it and return false.
 
-    if (packet.size() < kIpv4HeaderBytes || packet[0] >> 4 != 4) {
-        drop(EOIP_DROP_IP_HEADER);
-        return {};
-    }
+bool Reassembler::parse_ipv4(Bytes packet, Fragment &fragment)
+{
     const std::uint8_t *header = packet.data();
+    if (packet.size() < kIpv4HeaderBytes) {
+        drop(EOIP_DROP_IP_HEADER);
+        return false;
+    }
     const std::size_t total = load_be16(header + 2);
     if (header[0] > 0x45) {
         drop(EOIP_DROP_IP_OPTIONS);
-        return {};
+        return false;
     }
     if (header[0] < 0x45 || total > packet.size()
         || total < kIpv4HeaderBytes) {
         drop(EOIP_DROP_IP_HEADER);
-        return {};
+        return false;
     }
     if (!ipv4_checksum_ok(header)) {
         drop(EOIP_DROP_IP_CHECKSUM);
-        return {};
+        return false;
     }
 
-    Fragment fragment{
-        {std::uint64_t{load_be32(header + 12)} << 32 | load_be32(header + 16),
-         std::uint32_t{load_be16(header + 4)} << 8 | header[9]},
-        header,
-        packet.subspan(kIpv4HeaderBytes, total - kIpv4HeaderBytes),
-        (load_be16(header + 6) & 0x1fffu) * 8,
-        !(header[6] & 0x20)};
-    if (fragment.payload.empty() || fragment.end() > kPayloadMax
-        || (!fragment.last && fragment.payload.size() % 8)) {
+    const std::uint64_t source = load_be32(header + 12);
+    fragment = {{{source << 32 | load_be32(header + 16)},
+                 load_be16(header + 4),
+                 static_cast<std::uint16_t>(4 << 8 | header[9])},
+                packet.first(kIpv4HeaderBytes),
+                packet.subspan(kIpv4HeaderBytes, total - kIpv4HeaderBytes),
+                (load_be16(header + 6) & 0x1fffu) * 8,
+                !(header[6] & 0x20),
+                static_cast<std::uint8_t>(1 << (header[1] & 3))};
+    if (fragment.is_malformed(kPayloadMax)) {
         drop(EOIP_DROP_FRAGMENT_MALFORMED);
+        return false;
+    }
+    return true;
+}
+
+bool Reassembler::parse_ipv6(Bytes packet, Fragment &fragment)
+{
+    constexpr std::size_t kHeaders = kIpv6HeaderBytes + kFragmentHeaderBytes;
+    if (packet.size() < kHeaders) {
+        drop(EOIP_DROP_IP_HEADER);
+        return false;
+    }
+    const std::size_t total = kIpv6HeaderBytes + load_be16(&packet[4]);
+    if (packet[6] != kFragmentHeader) {
+        drop(EOIP_DROP_IP_OPTIONS);
+        return false;
+    }
+    if (total > packet.size() || total < kHeaders) {
+        drop(EOIP_DROP_IP_HEADER);
+        return false;
+    }
+
+    const std::uint8_t *header = &packet[kIpv6HeaderBytes];
+    fragment = {{{},
+                 load_be32(header + 4),
+                 static_cast<std::uint16_t>(6 << 8 | header[0])},
+                packet.first(kIpv6HeaderBytes),
+                packet.subspan(kHeaders, total - kHeaders),
+                load_be16(header + 2) & 0xfff8u,
+                !(header[3] & 1),
+                static_cast<std::uint8_t>(1 << (packet[1] >> 4 & 3))};
+    std::memcpy(fragment.key.addresses.data(), &packet[8], 32);
+    if (fragment.is_malformed(kPayloadMax6)) {
+        drop(EOIP_DROP_FRAGMENT_MALFORMED);
+        return false;
+    }
+    return true;
+}
+
+std::vector<std::uint8_t> Reassembler::add(Bytes packet, Time now)
+{
+    Fragment fragment{};
+
+    expire(now);
+    if (packet.empty() || (packet[0] >> 4 != 4 && packet[0] >> 4 != 6)) {
+        drop(EOIP_DROP_IP_HEADER);
         return {};
     }
-    return add_fragment(fragment, now);
+    const bool ipv6 = packet[0] >> 4 == 6;
+    if (!(ipv6 ? parse_ipv6(packet, fragment)
+               : parse_ipv4(packet, fragment))) {
+        return {};
+    }
+    return ipv6 && fragment.begin == 0 && fragment.last
+               ? unwrap(fragment)
+               : add_fragment(fragment, now);
+}
+
+// A packet in one piece, which other fragments with its id do not concern:
+// RFC 6946.
+std::vector<std::uint8_t> Reassembler::unwrap(const Fragment &fragment)
+{
+    std::vector<std::uint8_t> packet;
+
+    packet.reserve(fragment.header.size() + fragment.payload.size());
+    packet.assign(fragment.header.begin(), fragment.header.end());
+    packet.insert(packet.end(), fragment.payload.begin(),
+                  fragment.payload.end());
+    finish_ipv6(packet, false, fragment.key.protocol & 0xff);
+    counters_.packets++;
+    counters_.fragments++;
+    return packet;
 }
 
 std::vector<std::uint8_t> Reassembler::add_fragment(const Fragment &fragment,
@@ -258,7 +370,7 @@ std::vector<std::uint8_t> Reassembler::add_fragment(const Fragment &fragment,
         if ((assembly.ecn_seen & kNotEct) && (assembly.ecn_seen & kCe)) {
             end(it, EOIP_DROP_FRAGMENT_ECN);
         } else {
-            packet = assemble(assembly);
+            packet = assemble(fragment.key, assembly);
             counters_.packets++;
             counters_.fragments += assembly.pieces.size();
             forget(it);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Puts outer IPv4 packets together again from their fragments.
+// Puts outer packets, of IPv4 and of IPv6, together again from their
+// fragments.
 //
 // RouterOS fragments the outer packet by default, so this is everyday traffic
 // where bridged networks run 1500-byte frames.  [doc]  Fragments are also the
@@ -21,7 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "eoip/wire.h"
+#include "eoip/wire6.h"
 
 namespace eoip {
 
@@ -50,10 +51,11 @@ public:
     // 'seed' keeps others from choosing packets that hash alike.
     Reassembler(const ReassemblyLimits &limits, std::uint64_t seed);
 
-    // Takes the fragment whose IPv4 header 'packet' begins with; it may run on
+    // Takes the fragment whose IP header 'packet' begins with; it may run on
     // into Ethernet padding.  Copies what it keeps.  Returns the whole packet,
-    // from its IPv4 header on, if this was its last missing piece, and
-    // otherwise an empty vector.
+    // from its IP header on, if this was its last missing piece, and otherwise
+    // an empty vector.  Between an IPv6 header and its fragment header there
+    // may be no other.
     [[nodiscard]] std::vector<std::uint8_t> add(Bytes packet, Time now);
 
     // Lets go of what is older than the timeout.
@@ -72,8 +74,9 @@ public:
 
 private:
     struct Key {
-        std::uint64_t addresses;
-        std::uint32_t id_and_protocol;
+        std::array<std::uint64_t, 4> addresses;  // Of IPv4 the first only.
+        std::uint32_t id;
+        std::uint16_t protocol;  // And the version, above it.
 
         bool operator==(const Key &) const = default;
     };
@@ -95,7 +98,7 @@ private:
     // only keeps later fragments from beginning it anew.
     struct Assembly {
         Pieces pieces;  // Sorted, without overlap.
-        std::array<std::uint8_t, kIpv4HeaderBytes> header;  // Of offset 0.
+        std::array<std::uint8_t, kIpv6HeaderBytes> header;  // Of offset 0.
         std::size_t payload_bytes = 0;                      // In all pieces.
         std::size_t end = 0;        // Of the payload; 0: not known yet.
         std::uint8_t ecn_seen = 0;  // A bit for each code point.
@@ -108,12 +111,16 @@ private:
 
     struct Fragment;
 
+    bool parse_ipv4(Bytes packet, Fragment &fragment);
+    bool parse_ipv6(Bytes packet, Fragment &fragment);
+    std::vector<std::uint8_t> unwrap(const Fragment &fragment);
     std::vector<std::uint8_t> add_fragment(const Fragment &fragment, Time now);
     Assemblies::iterator find_or_begin(const Key &key, Time now);
     bool insert(Assembly &assembly, const Fragment &fragment);
     static bool overlaps(const Assembly &assembly, const Fragment &fragment,
                          Pieces::const_iterator next);
-    static std::vector<std::uint8_t> assemble(const Assembly &assembly);
+    static std::vector<std::uint8_t> assemble(const Key &key,
+                                              const Assembly &assembly);
     void drop(eoip_drop why, std::size_t fragments = 1);
     void empty(Assembly &assembly);
     void kill(Assembly &assembly, eoip_drop why);
@@ -129,11 +136,12 @@ private:
     std::size_t fragments_ = 0;
 };
 
-// True if the IPv4 header at 'packet', of which 20 bytes can be read, is that
-// of a fragment.
+// True if the packet, which begins with the 20 or 40 bytes of an IP header, is
+// a fragment.  Of IPv6 what has the header of one is.
 [[nodiscard]] inline bool is_fragment(const std::uint8_t *packet)
 {
-    return load_be16(packet + 6) & 0x3fff;
+    return packet[0] >> 4 == 6 ? packet[6] == kFragmentHeader
+                               : (load_be16(packet + 6) & 0x3fff) != 0;
 }
 
 }  // namespace eoip

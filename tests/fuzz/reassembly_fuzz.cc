@@ -3,7 +3,8 @@
 // libFuzzer target for eoip/reassembly.h.  The input is a sequence of
 // commands, each a byte (modulo 8) with its arguments behind it:
 //
-//     0 to 3  add a fragment: see read_fragment()
+//     0 to 2  add a fragment: see read_fragment()
+//     3       add one of IPv6: see read_fragment6()
 //     4       add these bytes: length (1), bytes
 //     5       let time pass: milliseconds (2)
 //     6       expire
@@ -18,7 +19,7 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "../unit/packet.h"
+#include "../unit/packet6.h"
 
 namespace {
 
@@ -101,6 +102,34 @@ Buffer read_fragment(Input &input)
         .bytes();
 }
 
+// The same of IPv6, in as many bytes; it has no DF, no checksum, no options.
+Buffer read_fragment6(Input &input)
+{
+    eoip::test::Ipv6Fields ip;
+    eoip::test::FragmentFields fragment;
+    fragment.id = input.u8();
+    ip.traffic_class = input.u8();
+    const std::uint16_t where = input.u16();
+    fragment.more = where & 0x2000;
+    fragment.offset_bytes = static_cast<std::uint16_t>((where & 0x1fff) * 8);
+    const std::size_t n_bytes = std::min<std::size_t>(input.u16(), 65400);
+    const std::uint8_t filling = input.u8();
+    const std::uint8_t oddities = input.u8();
+    ip.src += oddities & 1;
+    ip.dst += (oddities >> 1 & 1) * 2;
+    fragment.next_header += oddities >> 2 & 1;
+    fragment.reserved = oddities >> 4 & 3;
+    if (oddities & 0x80) {
+        ip.payload_bytes = input.u16();
+    }
+    return eoip::test::Packet6()
+        .ipv6(ip)
+        .fragment(fragment)
+        .frame(Buffer(n_bytes, filling))
+        .pad_to(oddities & 8 ? 80 : 0)
+        .bytes();
+}
+
 ReassemblyLimits read_limits(Input &input)
 {
     ReassemblyLimits limits;
@@ -111,9 +140,20 @@ ReassemblyLimits read_limits(Input &input)
     return limits;
 }
 
+void check_packet6(const Buffer &packet)
+{
+    require(packet.size() > eoip::kIpv6HeaderBytes);
+    require(eoip::load_be16(&packet[4])
+            == packet.size() - eoip::kIpv6HeaderBytes);
+}
+
 void check_packet(const Buffer &packet)
 {
     if (packet.empty()) {
+        return;
+    }
+    if (packet[0] >> 4 == 6) {
+        check_packet6(packet);
         return;
     }
     require(packet.size() > eoip::kIpv4HeaderBytes && packet.size() <= 65535);
@@ -145,6 +185,9 @@ private:
     void step(int command)
     {
         switch (command) {
+        case 3:
+            add(read_fragment6(input_));
+            break;
         case 4:
             add(input_.bytes(input_.u8()));
             break;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libFuzzer target for eoip/wire.h: any bytes as a received packet.  The
-// sanitizers watch the reads, the checks below the meaning.
+// libFuzzer target for eoip/wire.h and eoip/wire6.h: any bytes as a received
+// packet.  The sanitizers watch the reads, the checks below the meaning.
 
-#include "eoip/wire.h"
+#include "eoip/wire6.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -68,6 +68,30 @@ void check_received(eoip::Bytes packet, const Received &rx)
     }
 }
 
+// What is good of EoIPv6 is in bounds, and is sent back as the same bytes.
+void check_received6(eoip::Bytes packet, const Received &rx)
+{
+    require(!rx.trimmed);
+    if (rx.kind == Received::Kind::drop) {
+        require(rx.drop < EOIP_N_DROPS);
+        return;
+    }
+    require(rx.key_known && rx.key <= EOIP6_KEY_MAX);
+    require(eoip::kFrameOffset6 + rx.frame_bytes <= packet.size());
+    require(rx.kind == Received::Kind::keepalive
+                ? rx.frame_bytes == 0
+                : rx.frame_bytes >= EOIP_FRAME_MIN);
+
+    Buffer original(packet.begin(), packet.begin() + eoip::kFrameOffset6);
+    original[1] &= 0xf0;
+    original[2] = original[3] = 0;
+    Buffer sent = original;
+    sent[3] = 3;
+    eoip::put_header6(&sent[eoip::kIpv6HeaderBytes], rx.key);
+    eoip::complete_header6(sent.data(), rx.frame_bytes);
+    require(sent == original);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
@@ -79,6 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
 
     check_received(packet, unchecked);
     check_received(packet, checked);
+    check_received6(packet, eoip::receive6(packet));
     if (checked.kind != Received::Kind::drop) {
         require(unchecked.kind == checked.kind);
         require(unchecked.key == checked.key);

@@ -25,7 +25,7 @@ VNET_GSO_TCPV4, VNET_GSO_UDP, VNET_GSO_UDP_L4 = 1, 3, 5
 
 
 def vectors():
-    """What follows the outer IPv4 header in each of tests/vectors."""
+    """What follows the outer IP header in each of tests/vectors."""
     found = []
     for path in sorted((TESTS / "vectors").glob("*.txt")):
         for text in path.read_text(encoding="utf-8").split("\n\n"):
@@ -33,7 +33,8 @@ def vectors():
                 line.split()[1] for line in text.splitlines()
                 if line.startswith("packet ")))
             if len(packet) > 20:
-                found.append(packet[(packet[0] & 15) * 4:])
+                found.append(packet[40 if packet[0] >> 4 == 6
+                                    else (packet[0] & 15) * 4:])
     return found
 
 

@@ -347,7 +347,7 @@ TEST(Reassembly, DropsBadHeadersAsReceiveDoes)
                   "ip_options=1");
     }
     EXPECT_EQ(with([](auto &ip) { ip.checksum_error = 1; }), "ip_checksum=1");
-    EXPECT_EQ(with([](auto &ip) { ip.version = 6; }), "ip_header=1");
+    EXPECT_EQ(with([](auto &ip) { ip.version = 5; }), "ip_header=1");
     EXPECT_EQ(with([](auto &ip) { ip.version = 0; }), "ip_header=1");
     EXPECT_EQ(with([](auto &ip) { ip.total_bytes = 19; }), "ip_header=1");
     EXPECT_EQ(with([](auto &ip) { ip.total_bytes = 85; }), "ip_header=1");

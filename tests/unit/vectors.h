@@ -92,7 +92,7 @@ inline void set_word(Vector &vector, const std::string &word,
 {
     std::vector<Vector> vectors;
     const auto folder = top_srcdir() / "tests" / "vectors";
-    for (const char *file : {"captured.txt", "made.txt"}) {
+    for (const char *file : {"captured.txt", "made.txt", "made6.txt"}) {
         for (Vector &vector : read_vectors(read_file(folder / file))) {
             vectors.push_back(std::move(vector));
         }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parses and writes an end of a tunnel.  Stricter than resolvers are: what one
-// of them might take for another address is refused.
+// Parses an end of a tunnel.  Stricter than resolvers are: what one of them
+// might take for another address is refused.
 
 #include "eoip/endpoint.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
-#include <system_error>
 
 namespace eoip {
 namespace {
 
 constexpr Fault kNone = "";
 constexpr Fault kNotUnicast = "is not a unicast address";
-constexpr Fault kBadAddress = "is not an IPv4 address";
+constexpr Fault kBadIpv4 = "is not an IPv4 address";
+constexpr Fault kBadIpv6 = "is not an IPv6 address";
+constexpr Fault kMapped = "is an IPv4 address written as IPv6";
+constexpr Fault kLinkLocal =
+    "is a link-local address, to which no route leads";
 constexpr Fault kBadHostName = "is neither an address nor a host name";
-constexpr Fault kIpv6 =
-    "is IPv6, but type=eoip has IPv4 endpoints only in this version";
 
 constexpr std::size_t kHostNameMax = 253;
 constexpr std::size_t kLabelMax = 63;
@@ -31,22 +30,6 @@ constexpr std::string_view kHexDigits = "0123456789abcdefABCDEF";
     return text.find_first_not_of(chars) == std::string_view::npos;
 }
 
-[[nodiscard]] std::optional<std::uint32_t> parse_octet(std::string_view text)
-{
-    // "010" is 8 to some resolvers and 10 to others.
-    if (text.size() > 3 || !consists_of(text, kDigits)
-        || (text.size() > 1 && text.front() == '0')) {
-        return std::nullopt;
-    }
-    std::uint32_t octet = 0;
-    const char *end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, octet);
-    if (error != std::errc{} || stop != end || octet > 255) {
-        return std::nullopt;
-    }
-    return octet;
-}
-
 // Takes the text before the first dot, and the dot, away from 'rest'.
 [[nodiscard]] std::string_view next_label(std::string_view &rest)
 {
@@ -56,25 +39,12 @@ constexpr std::string_view kHexDigits = "0123456789abcdefABCDEF";
     return label;
 }
 
-[[nodiscard]] std::optional<std::uint32_t> parse_ipv4(std::string_view text)
+// As IPv6 has them, and neither a host name nor "192.0.2.1:47".
+[[nodiscard]] bool has_colons(std::string_view text)
 {
-    if (std::count(text.begin(), text.end(), '.') != 3) {
-        return std::nullopt;
-    }
-    std::uint32_t ipv4 = 0;
-    for (int i = 0; i < 4; i++) {
-        const auto octet = parse_octet(next_label(text));
-        if (!octet) {
-            return std::nullopt;
-        }
-        ipv4 = ipv4 << 8 | *octet;
-    }
-    return ipv4;
-}
-
-[[nodiscard]] bool is_unicast(std::uint32_t ipv4)
-{
-    return ipv4 != 0 && ipv4 != UINT32_MAX && ipv4 >> 28 != 0xe;
+    const std::string_view address = text.substr(0, text.find('%'));
+    return std::count(address.begin(), address.end(), ':') >= 2
+           && consists_of(address, "0123456789abcdefABCDEF:.");
 }
 
 [[nodiscard]] bool looks_like_ipv4(std::string_view text)
@@ -119,49 +89,38 @@ constexpr std::string_view kHexDigits = "0123456789abcdefABCDEF";
 
 }  // namespace
 
-bool looks_like_ipv6(std::string_view text)
-{
-    const std::string_view address = text.substr(0, text.find('%'));
-    return std::count(address.begin(), address.end(), ':') >= 2
-           && consists_of(address, "0123456789abcdefABCDEF:.");
-}
-
 Fault parse_endpoint(std::string_view value, Endpoint &endpoint)
 {
+    const bool colons = has_colons(value);
+
     if (value == "flow") {
-        endpoint = {Endpoint::Kind::flow, 0, {}};
+        endpoint = {Endpoint::Kind::flow, {}, {}};
         return kNone;
     }
-    if (const auto ipv4 = parse_ipv4(value)) {
-        if (!is_unicast(*ipv4)) {
+    if (const auto address = colons ? parse_ipv6(value) : parse_ipv4(value)) {
+        if (!address->is_unicast()) {
             return kNotUnicast;
         }
-        endpoint = {Endpoint::Kind::address, *ipv4, {}};
+        if (colons && address->is_ipv4()) {
+            return kMapped;
+        }
+        if (address->is_link_local()) {
+            return kLinkLocal;
+        }
+        endpoint = {Endpoint::Kind::address, *address, {}};
         return kNone;
     }
-    if (looks_like_ipv6(value)) {
-        return kIpv6;
+    if (colons) {
+        return kBadIpv6;
     }
     if (looks_like_ipv4(value)) {
-        return kBadAddress;
+        return kBadIpv4;
     }
     if (!is_host_name(value)) {
         return kBadHostName;
     }
-    endpoint = {Endpoint::Kind::host_name, 0, std::string(value)};
+    endpoint = {Endpoint::Kind::host_name, {}, std::string(value)};
     return kNone;
-}
-
-std::string format_ipv4(std::uint32_t ipv4)
-{
-    std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        text += std::to_string(ipv4 >> shift & 0xff);
-        if (shift) {
-            text += '.';
-        }
-    }
-    return text;
 }
 
 }  // namespace eoip

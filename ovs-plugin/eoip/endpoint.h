@@ -7,9 +7,10 @@
 #ifndef EOIP_ENDPOINT_H
 #define EOIP_ENDPOINT_H
 
-#include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "eoip/address.h"
 
 namespace eoip {
 
@@ -22,8 +23,8 @@ struct Endpoint {
     enum class Kind { any, flow, learn, address, host_name };
 
     Kind kind = Kind::any;
-    std::uint32_t ipv4 = 0;  // Host order; only if 'kind' is address.
-    std::string host_name;   // Only if 'kind' is host_name.
+    Address address;        // Only if 'kind' is address.
+    std::string host_name;  // Only if 'kind' is host_name.
 
     bool operator==(const Endpoint &) const = default;
 };
@@ -31,11 +32,15 @@ struct Endpoint {
 // Parses 'value' into 'endpoint', which stays as it is if there is a fault.
 [[nodiscard]] Fault parse_endpoint(std::string_view value, Endpoint &endpoint);
 
-// True if 'text' has the letters and colons of an IPv6 address.
-[[nodiscard]] bool looks_like_ipv6(std::string_view text);
+[[nodiscard]] inline bool is_ipv4(const Endpoint &end)
+{
+    return end.kind == Endpoint::Kind::address && end.address.is_ipv4();
+}
 
-// Dotted quad of an address in host order.
-[[nodiscard]] std::string format_ipv4(std::uint32_t ipv4);
+[[nodiscard]] inline bool is_ipv6(const Endpoint &end)
+{
+    return end.kind == Endpoint::Kind::address && !end.address.is_ipv4();
+}
 
 }  // namespace eoip
 

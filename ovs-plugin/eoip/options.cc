@@ -269,7 +269,7 @@ struct Number {
 [[nodiscard]] Fault parse_remote_ip(std::string_view value, Config &config)
 {
     if (value == "learn") {
-        config.remote = {Endpoint::Kind::learn, 0, {}};
+        config.remote = {Endpoint::Kind::learn, {}, {}};
         return kNone;
     }
     return parse_endpoint(value, config.remote);
@@ -431,11 +431,34 @@ void check_endpoints(const Option &remote, const Option &local,
                          + " equals remote_ip: a tunnel needs two different"
                            " addresses");
     }
-    const bool remote_ipv6 = looks_like_ipv6(remote.value);
-    if ((remote_ipv6 && local_kind == Kind::address)
-        || (looks_like_ipv6(local.value) && remote_kind == Kind::address)) {
+    if ((is_ipv4(config.remote) && is_ipv6(config.local))
+        || (is_ipv6(config.remote) && is_ipv4(config.local))) {
         errors.push_back(show(remote) + " and " + show(local)
-                         + " mix address families: both ends need IPv4");
+                         + " mix address families: both ends need IPv4 or "
+                           "both IPv6");
+    }
+}
+
+// The header of EoIPv6 has room for smaller keys.  [peer]
+void check_keys(std::span<const Option> options, const Config &config,
+                std::vector<std::string> &errors)
+{
+    const Option *end = is_ipv6(config.remote) ? find(options, "remote_ip")
+                                               : find(options, "local_ip");
+    if (!is_ipv6(config.remote) && !is_ipv6(config.local)) {
+        return;
+    }
+    for (const Option &option : options) {
+        const bool is_key = option.name == "key" || option.name == "in_key"
+                            || option.name == "out_key";
+        Key key;
+        if (is_key && parse_key(option.value, key).empty() && !key.flow
+            && key.value > EOIP6_KEY_MAX) {
+            errors.push_back(show(option) + " is out of range with "
+                             + show(*end)
+                             + ": allowed are 0 to 4095 over IPv6, or "
+                               "\"flow\"");
+        }
     }
 }
 
@@ -500,6 +523,7 @@ ParsedOptions parse_options(std::span<const Option> options)
         check_endpoints(*remote, *local, config, errors);
     }
     check_learning(options, config, errors);
+    check_keys(options, config, errors);
     return parsed;
 }
 

@@ -10,13 +10,16 @@
 #include <span>
 #include <string_view>
 
+#include <sys/random.h>
+
 #include "eoip/frame.h"
 #include "eoip/mss.h"
-#include "eoip/wire.h"
+#include "eoip/wire6.h"
 
 namespace {
 
 static_assert(EOIP_OUTER_HLEN == eoip::kFrameOffset);
+static_assert(EOIP6_OUTER_HLEN == eoip::kFrameOffset6);
 
 using Kind = eoip::Received::Kind;
 static_assert(EOIP_FRAME == int(Kind::frame)
@@ -37,6 +40,17 @@ std::uint16_t next_ip_id()
         last_id = next_start.fetch_add(40503, std::memory_order_relaxed) | 2;
     }
     return last_id;
+}
+
+// As the IP ids, but one row for all threads: fragments are rare, and their
+// ids have 32 bits.  What it begins with nobody needs to know.
+std::uint32_t next_fragment_id()
+{
+    static std::atomic<std::uint32_t> next = [] {
+        std::uint32_t random = 0;
+        return getrandom(&random, sizeof random, 0) < 0 ? 0 : random;
+    }();
+    return next.fetch_add(1, std::memory_order_relaxed);
 }
 
 enum Port { kEoip, kGre, kIp6Gre, kErspan, kIp6Erspan, kPorts };
@@ -86,13 +100,11 @@ std::span<const Port> candidates(eoip::GreKind kind, bool is_ipv6)
     }
 }
 
-}  // namespace
-
-void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
-                  eoip_received *received)
+// Inlined, as receive() is and for its reason.
+[[gnu::always_inline]] inline void take(eoip_received *received,
+                                        const eoip::Received &rx,
+                                        const std::uint8_t *frame)
 {
-    const auto rx = eoip::receive(
-        {static_cast<const std::uint8_t *>(ip), n_bytes}, checksum_verified);
     received->kind = static_cast<std::uint8_t>(rx.kind);
     received->flags = static_cast<std::uint8_t>(
         (rx.key_known ? EOIP_KEY_KNOWN : 0) | (rx.trimmed ? EOIP_TRIMMED : 0));
@@ -100,17 +112,37 @@ void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
     received->key = rx.key;
     received->frame_bytes = rx.frame_bytes;
 
-    const auto *frame =
-        static_cast<const std::uint8_t *>(ip) + eoip::kFrameOffset;
     if (rx.kind == Kind::frame
         && !eoip::is_plainly_no_syn(frame, rx.frame_bytes)) [[unlikely]] {
         note_syn(received, frame);  // Last, so that nothing has to be saved.
     }
 }
 
+}  // namespace
+
+void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
+                  eoip_received *received)
+{
+    const auto *packet = static_cast<const std::uint8_t *>(ip);
+    const auto rx = eoip::receive({packet, n_bytes}, checksum_verified);
+    take(received, rx, packet + eoip::kFrameOffset);
+}
+
+void eoip_receive6(const void *ip, size_t n_bytes, eoip_received *received)
+{
+    const auto *packet = static_cast<const std::uint8_t *>(ip);
+    const auto rx = eoip::receive6({packet, n_bytes});
+    take(received, rx, packet + eoip::kFrameOffset6);
+}
+
 void eoip_put_header(void *out, uint16_t key)
 {
     eoip::put_header(static_cast<std::uint8_t *>(out), key, 0);
+}
+
+void eoip_put_header6(void *out, uint16_t key)
+{
+    eoip::put_header6(static_cast<std::uint8_t *>(out), key);
 }
 
 void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
@@ -122,15 +154,26 @@ void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes)
                           next_ip_id());
 }
 
+void eoip_put_outer6(void *ip, const void *prepared, size_t frame_bytes)
+{
+    auto *out = static_cast<std::uint8_t *>(ip);
+
+    std::memcpy(out, prepared, eoip::kFrameOffset6);
+    eoip::complete_header6(out, static_cast<std::uint16_t>(frame_bytes));
+}
+
 bool eoip_df(const void *prepared, const void *frame, size_t n_bytes)
 {
-    const std::uint16_t bits =
-        eoip::load_be16(static_cast<const std::uint8_t *>(prepared) + 6);
-    const bool df = bits & 0x4000;
+    const auto *ip = static_cast<const std::uint8_t *>(prepared);
+    const bool ipv6 = ip[0] >> 4 == 6;
+    const std::uint16_t bits = eoip::load_be16(ip + (ipv6 ? 2 : 6));
+    const bool df = bits & (ipv6 ? EOIP6_LABEL_DF : 0x4000);
+    const bool inherits =
+        bits & (ipv6 ? EOIP6_LABEL_INHERIT_DF : EOIP_IP_INHERIT_DF);
 
-    return bits & EOIP_IP_INHERIT_DF ? eoip::inherited_df(
+    return inherits ? eoip::inherited_df(
                {static_cast<const std::uint8_t *>(frame), n_bytes}, df)
-                                     : df;
+                    : df;
 }
 
 void eoip_put_df(void *ip, bool df)
@@ -147,24 +190,38 @@ void eoip_take_over_ect1(void *frame, size_t n_bytes)
         std::span(static_cast<std::uint8_t *>(frame), n_bytes));
 }
 
-eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes)
+bool eoip_is_ours(const void *ip, size_t n_bytes, const void *l4,
+                  size_t l4_bytes)
 {
-    using eoip::GreKind;
-    static_assert(EOIP_KIND_EOIP == int(GreKind::eoip)
-                  && EOIP_KIND_ERSPAN == int(GreKind::erspan)
-                  && EOIP_KIND_GRE == int(GreKind::gre));
-    return eoip_gre_kind(
-        eoip::classify({static_cast<const std::uint8_t *>(l4), n_bytes}));
+    const auto *header = static_cast<const std::uint8_t *>(ip);
+    const eoip::Bytes payload(static_cast<const std::uint8_t *>(l4), l4_bytes);
+
+    return header[0] >> 4 == 6
+               ? eoip::protocol6({header, n_bytes}) == EOIP6_IPPROTO
+                     && eoip::is_header6(payload)
+               : eoip::classify(payload) == eoip::GreKind::eoip;
 }
 
-size_t eoip_fragment_bytes(size_t mtu)
+void eoip_plan_fragments(const void *ip, size_t mtu, eoip_fragments *plan)
 {
-    return eoip::fragment_bytes(mtu);
+    if (*static_cast<const std::uint8_t *>(ip) >> 4 == 6) {
+        *plan = {eoip::kIpv6HeaderBytes, eoip::kFragmentHeaderBytes,
+                 eoip::fragment_bytes6(mtu), next_fragment_id()};
+    } else {
+        *plan = {eoip::kIpv4HeaderBytes, 0, eoip::fragment_bytes(mtu), 0};
+    }
 }
 
-void eoip_make_fragment(void *ip, size_t offset, size_t bytes, bool more)
+void eoip_make_fragment(void *ip, const eoip_fragments *plan, size_t offset,
+                        size_t bytes, bool more)
 {
-    eoip::make_fragment(static_cast<std::uint8_t *>(ip), offset, bytes, more);
+    auto *header = static_cast<std::uint8_t *>(ip);
+
+    if (plan->extra_hlen) {
+        eoip::make_fragment6(header, offset, bytes, more, plan->id);
+    } else {
+        eoip::make_fragment(header, offset, bytes, more);
+    }
 }
 
 void eoip_port_set(const char *type, uint32_t port)
@@ -190,10 +247,20 @@ bool eoip_is_shared()
     return n > 1 || port_of(kEoip) != EOIP_NO_PORT;
 }
 
-uint32_t eoip_find_port(const void *l4, size_t n_bytes, bool is_ipv6)
+uint32_t eoip_find_port(const void *ip, size_t n_bytes, const void *l4,
+                        size_t l4_bytes)
 {
+    const auto *header = static_cast<const std::uint8_t *>(ip);
+    const bool is_ipv6 = header[0] >> 4 == 6;
+
+    if (eoip_is_ours(ip, n_bytes, l4, l4_bytes)) {
+        return eoip_own_port();
+    }
+    if (is_ipv6 && eoip::protocol6({header, n_bytes}) != EOIP_IPPROTO) {
+        return EOIP_NO_PORT;
+    }
     const auto kind =
-        eoip::classify({static_cast<const std::uint8_t *>(l4), n_bytes});
+        eoip::classify({static_cast<const std::uint8_t *>(l4), l4_bytes});
     for (const Port port : candidates(kind, is_ipv6)) {
         if (port_of(port) != EOIP_NO_PORT) {
             return port_of(port);

@@ -33,9 +33,9 @@ struct smap;
 /* Name of the datapath port that all eoip tunnels of a datapath share. */
 #define EOIP_DPIF_PORT "eoip_sys"
 
-/* What the tunnel pop action holds where several tunnels share IP protocol 47:
- * 'tunnel' is one of them, and packets that belong to none of them go out of
- * 'local', where they would have gone without tunnels. */
+/* What the tunnel pop action holds where several tunnels share IP protocol 47,
+ * and for EoIPv6: 'tunnel' is one of them, and packets that belong to none of
+ * them go out of 'local', where they would have gone without tunnels. */
 struct eoip_pop {
     odp_port_t tunnel;
     odp_port_t local;
@@ -50,7 +50,8 @@ struct eoip_hooks {
      * nowhere if it is ODPP_NONE. */
     void (*port_changed)(const char *type, odp_port_t port);
 
-    /* True if packets of IP protocol 47 have to be told apart. */
+    /* True if packets of IP protocol 47 have to be told apart, and there may be
+     * EoIPv6. */
     bool (*shares_pop)(void);
 
     /* The pop action with a struct eoip_pop.  'execute' with 'aux' executes
@@ -145,13 +146,23 @@ eoip_port_changed(const char *type, odp_port_t port)
     }
 }
 
+/* Of later fragments over IPv6 a flow does not say what is in them: true if the
+ * port needs a rule of its own for them. */
+static inline bool
+eoip_has_fragment_rule(const char *dpif_port, const struct in6_addr *address)
+{
+    return eoip_is_port(dpif_port) && !IN6_IS_ADDR_V4MAPPED(address);
+}
+
 /* Puts the action that pops packets of 'nw_proto' and returns true, if they
  * have to be told apart. */
 static inline bool
 eoip_put_pop(struct ofpbuf *actions, uint8_t nw_proto, odp_port_t tunnel,
              odp_port_t local)
 {
-    if (!eoip_hooks || nw_proto != EOIP_IPPROTO || !eoip_hooks->shares_pop()) {
+    if (!eoip_hooks || !eoip_hooks->shares_pop()
+        || (nw_proto != EOIP_IPPROTO && nw_proto != EOIP6_IPPROTO
+            && nw_proto != IPPROTO_FRAGMENT)) {
         return false;
     }
     struct eoip_pop pop = { tunnel, local };

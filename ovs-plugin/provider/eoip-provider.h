@@ -4,8 +4,8 @@
  * it: tunnel.cc (configuration and counters of one tunnel), learning.cc (its
  * peer), datapath.cc (packets) and show.cc (ovs-appctl eoip/show).
  *
- * Nothing here knows OVS's netdevs or packets.  Addresses are IPv4 in network
- * order, as OVS keeps them; keys and lengths are in host order. */
+ * Nothing here knows OVS's netdevs or packets.  Addresses are IPv6 with IPv4
+ * mapped into it, as OVS keeps them; keys and lengths are in host order. */
 
 #ifndef EOIP_PROVIDER_H
 #define EOIP_PROVIDER_H 1
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <netinet/in.h>
 
 #include <linux/eoip.h>
 
@@ -36,11 +38,13 @@ struct eoip_received {
     uint8_t flags;          /* EOIP_KEY_KNOWN and so on. */
     uint8_t drop;           /* enum eoip_drop, if EOIP_DROPPED. */
     uint16_t key;
-    uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN. */
+    uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN,
+                             * or over IPv6 at EOIP6_OUTER_HLEN. */
 };
 
-/* Bytes of an outer IPv4 header without options and an EoIP header. */
+/* Bytes of an outer IP header without options and of the header behind it. */
 #define EOIP_OUTER_HLEN (20 + EOIP_HLEN)
+#define EOIP6_OUTER_HLEN (40 + EOIP6_HLEN)
 
 /* Looks at the packet of IP protocol 47 whose IPv4 header is at 'ip', where
  * 'n_bytes' can be read; they may include Ethernet padding.  Does not verify
@@ -48,21 +52,33 @@ struct eoip_received {
 void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
                   struct eoip_received *);
 
-/* Writes the EoIP header that all frames of tunnel 'key' begin with to the
- * EOIP_HLEN bytes at 'out'. */
+/* The same for a packet of any protocol whose IPv6 header is at 'ip'. */
+void eoip_receive6(const void *ip, size_t n_bytes, struct eoip_received *);
+
+/* Writes the header that all frames of tunnel 'key' begin with, EoIP's of
+ * EOIP_HLEN bytes or EoIPv6's of EOIP6_HLEN, to 'out'. */
 void eoip_put_header(void *out, uint16_t key);
+void eoip_put_header6(void *out, uint16_t key);
 
 /* Copies the 'EOIP_OUTER_HLEN' bytes of prepared headers at 'prepared' to
  * 'ip' and fills in what depends on the frame of 'frame_bytes': lengths, IP
  * id and IP checksum.  'frame_bytes' is at most EOIP_FRAME_MAX. */
 void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes);
 
+/* The same over IPv6, with 'EOIP6_OUTER_HLEN' bytes. */
+void eoip_put_outer6(void *ip, const void *prepared, size_t frame_bytes);
+
 /* In a prepared IPv4 header, where it is not used otherwise: DF is that of the
  * frame.  Not on the wire. */
 #define EOIP_IP_INHERIT_DF 0x8000
 
-/* The DF bit that the packet of 'frame' of 'n_bytes' gets by the prepared
- * IPv4 header at 'prepared'. */
+/* The same in the flow label of a prepared IPv6 header, and, as IPv6 has no DF
+ * bit, what is one over IPv4.  Not on the wire either, where it is 0. */
+#define EOIP6_LABEL_DF 0x1
+#define EOIP6_LABEL_INHERIT_DF 0x2
+
+/* Whether the packet of 'frame' of 'n_bytes' may not be fragmented, by the
+ * prepared IP header at 'prepared'. */
 bool eoip_df(const void *prepared, const void *frame, size_t n_bytes);
 
 /* Replaces the mark in the completed header at 'ip' by that bit. */
@@ -71,12 +87,11 @@ void eoip_put_df(void *ip, bool df);
 /* The packet around 'frame' carried ECT(1). */
 void eoip_take_over_ect1(void *frame, size_t n_bytes);
 
-/* What shares IP protocol 47. */
-enum eoip_gre_kind { EOIP_KIND_EOIP, EOIP_KIND_ERSPAN, EOIP_KIND_GRE };
-
-/* Tells by the first bytes of the IP payload at 'l4', of which 'n_bytes' are
- * there. */
-enum eoip_gre_kind eoip_classify(const void *l4, size_t n_bytes);
+/* True if the packet whose IP header is at 'ip', where 'n_bytes' can be read,
+ * and whose payload are the 'l4_bytes' at 'l4', is or would be EoIP or
+ * EoIPv6. */
+bool eoip_is_ours(const void *ip, size_t n_bytes, const void *l4,
+                  size_t l4_bytes);
 
 /* Who shares IP protocol 47: at most one datapath port for each of the types
  * eoip, gre, ip6gre, erspan and ip6erspan.  Set by the main thread. */
@@ -88,24 +103,36 @@ uint32_t eoip_own_port(void);
 /* True if the packets have to be told apart. */
 bool eoip_is_shared(void);
 
-/* Returns the port of the tunnels that the packet with the IP payload at 'l4'
- * is for, or EOIP_NO_PORT. */
-uint32_t eoip_find_port(const void *l4, size_t n_bytes, bool is_ipv6);
+/* Returns the port of the tunnels that such a packet is for, or EOIP_NO_PORT.
+ * Over IPv4 it is of IP protocol 47, over IPv6 of any. */
+uint32_t eoip_find_port(const void *ip, size_t n_bytes, const void *l4,
+                        size_t l4_bytes);
 
-/* Payload bytes of all fragments but the last, 0 if the MTU is too small. */
-size_t eoip_fragment_bytes(size_t mtu);
+/* A packet in fragments: bytes of the IP header, of the header that IPv6 puts
+ * behind it, and of payload in all fragments but the last. */
+struct eoip_fragments {
+    size_t ip_hlen;
+    size_t extra_hlen;
+    size_t step;            /* 0 if the MTU is too small. */
+    uint32_t id;            /* Over IPv6. */
+};
 
-/* Makes the IPv4 header at 'ip', a copy of the whole packet's, that of the
- * fragment with 'bytes' of its payload from 'offset' on. */
-void eoip_make_fragment(void *ip, size_t offset, size_t bytes, bool more);
+/* Plans the fragments of the packet whose IP header is at 'ip'. */
+void eoip_plan_fragments(const void *ip, size_t mtu, struct eoip_fragments *);
+
+/* Makes the IP header at 'ip', a copy of the whole packet's, and the extra one
+ * those of the fragment with 'bytes' of its payload from 'offset' on. */
+void eoip_make_fragment(void *ip, const struct eoip_fragments *,
+                        size_t offset, size_t bytes, bool more);
 
 /* Reassembly.  Called by any thread; fragments only, which are worth a lock
  * that is shared with few others. */
 
-/* True if the IPv4 header at 'ip' is that of a fragment. */
-bool eoip_is_fragment(const void *ip);
+/* True if the IP header at 'ip', where 'n_bytes' can be read, is that of a
+ * fragment; of IPv6 only if it is of EoIPv6. */
+bool eoip_is_fragment(const void *ip, size_t n_bytes);
 
-/* Takes the fragment whose IPv4 header is at 'ip', where 'n_bytes' can be
+/* Takes the fragment whose IP header is at 'ip', where 'n_bytes' can be
  * read.  'now' is in milliseconds.  Returns the whole packet, with its length
  * in '*n_whole', if it is complete now; it stays valid until the thread's next
  * call.  Returns NULL if it is not complete, or is dropped and counted. */
@@ -146,8 +173,8 @@ struct eoip_tunnel;
 /* What decides which packets belong to a tunnel.  All zeros in what does not
  * matter, so that it can be hashed and compared as bytes. */
 struct eoip_match {
-    uint32_t remote;        /* 0 if 'remote_flow'. */
-    uint32_t local;         /* 0 if any or 'local_flow'. */
+    struct in6_addr remote; /* 0 if 'remote_flow'. */
+    struct in6_addr local;  /* 0 if any or 'local_flow'. */
     uint16_t key;           /* Incoming; 0 if 'key_flow'. */
     uint8_t remote_flow;
     uint8_t local_flow;
@@ -156,9 +183,9 @@ struct eoip_match {
     uint8_t pad[2];
 };
 
-/* Looks up the IPv4 address of host 'name' without blocking and stores it in
- * '*ipv4'.  Returns false if there is none, now or ever. */
-typedef bool eoip_resolver(const char *name, uint32_t *ipv4);
+/* Looks up the address of host 'name' without blocking and stores it in
+ * '*address'.  Returns false if there is none, now or ever. */
+typedef bool eoip_resolver(const char *name, struct in6_addr *address);
 
 struct eoip_tunnel *eoip_tunnel_create(const char *name);
 void eoip_tunnel_destroy(struct eoip_tunnel *);
@@ -196,10 +223,11 @@ bool eoip_tunnel_inherits_df(const struct eoip_tunnel *);
  * 1500 until that is known. */
 void eoip_tunnel_set_underlay_mtu(struct eoip_tunnel *, int mtu);
 
-/* Any thread: lowers the MSS of the TCP SYN 'frame' of 'n_bytes', if the
- * tunnel is to do so and it exceeds what fits the underlay in one piece. */
-void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, void *frame,
-                           size_t n_bytes);
+/* Any thread: lowers the MSS of the TCP SYN 'frame' of 'n_bytes', which came
+ * behind 'outer_hlen' bytes of headers, if the tunnel is to do so and it
+ * exceeds what fits the underlay in one piece. */
+void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, size_t outer_hlen,
+                           void *frame, size_t n_bytes);
 
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);
@@ -236,8 +264,10 @@ struct eoip_port {
  * accounts for a keepalive that the kernel has let pass and no tunnel has. */
 struct eoip_keepalive_calls {
     bool (*poll)(void *netdev, struct eoip_port *);
-    struct eoip_tunnel *(*find)(uint32_t remote, uint32_t local, uint16_t key);
-    void (*unclaimed)(uint32_t remote, uint32_t local, uint16_t key);
+    struct eoip_tunnel *(*find)(const struct in6_addr *remote,
+                                const struct in6_addr *local, uint16_t key);
+    void (*unclaimed)(const struct in6_addr *remote,
+                      const struct in6_addr *local, uint16_t key);
 };
 
 /* Main thread: takes over the tunnel's configuration.  'netdev' must stay
@@ -269,7 +299,8 @@ bool eoip_tunnel_learns(const struct eoip_tunnel *);
 /* Any thread: a valid packet from 'remote' to 'local' came with the key of the
  * learning tunnel, but 'remote' is not its peer.  Returns true if it may
  * become that. */
-bool eoip_learning_meet(struct eoip_tunnel *, uint32_t remote, uint32_t local);
+bool eoip_learning_meet(struct eoip_tunnel *, const struct in6_addr *remote,
+                        const struct in6_addr *local);
 
 /* Main thread: true if eoip_learning_look() is due for some tunnel; and to
  * wait for that. */

@@ -79,12 +79,18 @@ std::array<Shard, kShards> &shards()
     return all;
 }
 
-// By what all fragments of a packet have in common.
+// By what all fragments of a packet have in common; of IPv6's addresses the
+// lower halves.
 Shard &shard_of(const std::uint8_t *ip)
 {
-    std::uint64_t key =
-        std::uint64_t{load_be32(ip + 12)} << 32 | load_be32(ip + 16);
-    key = (key ^ seed() ^ load_be16(ip + 4)) * 0x9e3779b97f4a7c15;
+    const bool ipv6 = ip[0] >> 4 == 6;
+    auto load = [ip](std::size_t at) {
+        return std::uint64_t{load_be32(ip + at)} << 32
+               | load_be32(ip + at + 4);
+    };
+    std::uint64_t key = ipv6 ? load(16) ^ load(32) : load(12);
+    key ^= ipv6 ? load_be32(ip + kIpv6HeaderBytes + 4) : load_be16(ip + 4);
+    key = (key ^ seed()) * 0x9e3779b97f4a7c15;
     return shards()[key >> 60];
 }
 static_assert(kShards == 16, "shard_of() takes four bits");
@@ -114,9 +120,16 @@ std::size_t read(const smap *config, const Limit &limit, std::string &errors)
 
 }  // namespace eoip
 
-bool eoip_is_fragment(const void *ip)
+bool eoip_is_fragment(const void *ip, size_t n_bytes)
 {
-    return eoip::is_fragment(static_cast<const std::uint8_t *>(ip));
+    using namespace eoip;
+    const auto *packet = static_cast<const std::uint8_t *>(ip);
+
+    if (n_bytes < kIpv4HeaderBytes || packet[0] >> 4 != 6) {
+        return n_bytes >= kIpv4HeaderBytes && is_fragment(packet);
+    }
+    return n_bytes >= kIpv6HeaderBytes + kFragmentHeaderBytes
+           && is_fragment(packet) && packet[kIpv6HeaderBytes] == EOIP6_IPPROTO;
 }
 
 const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
@@ -125,9 +138,6 @@ const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
     thread_local std::vector<std::uint8_t> whole;
     const auto *packet = static_cast<const std::uint8_t *>(ip);
 
-    if (n_bytes < eoip::kIpv4HeaderBytes) {
-        return nullptr;
-    }
     eoip::Shard &shard = eoip::shard_of(packet);
     const std::lock_guard lock(shard.mutex);
     whole = shard.reassembler.add({packet, n_bytes}, eoip::Time(now));

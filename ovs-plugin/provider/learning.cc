@@ -12,8 +12,6 @@
 
 #include <atomic>
 
-#include <arpa/inet.h>
-
 #include "util.h"
 #include <config.h>
 extern "C" {
@@ -31,10 +29,16 @@ std::atomic<bool> met{false};  // Some tunnel has met a stranger.
 std::atomic<seq *> met_seq{nullptr};
 
 // True for what is the address of one host that is not this one.
-bool can_be_peer(std::uint32_t ipv4)
+bool can_be_peer(const Address &address)
 {
-    const std::uint32_t net = ipv4 >> 24;
+    constexpr Address kLoopback6{
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
+    if (!address.is_ipv4()) {
+        return address.is_unicast() && !address.is_link_local()
+               && address != kLoopback6;
+    }
+    const std::uint32_t net = address.ipv4() >> 24;
     return net != 0 && net != 127 && net < 224;
 }
 
@@ -52,14 +56,14 @@ void take_heard(eoip_tunnel *tunnel, std::uint64_t rx_packets)
 }
 
 // Who wants the place, if there is somebody.
-std::optional<std::uint32_t> take_stranger(LearningState &state)
+std::optional<Address> take_stranger(LearningState &state)
 {
     using Room = LearningState::Room;
 
     if (state.room.load(std::memory_order_acquire) != Room::full) {
         return {};
     }
-    const std::uint32_t stranger = state.stranger;
+    const Address stranger = state.stranger;
     state.room.store(Room::empty, std::memory_order_release);
     return stranger;
 }
@@ -82,6 +86,7 @@ void learning_commit(eoip_tunnel *tunnel)
         state.since = Time(time_msec());
         state.machine.set_peer(peer.has_value());
     }
+    state.takes_ipv6 = setup.config.out_key.value <= EOIP6_KEY_MAX;
     state.is_free = learns && state.machine.is_free();
     take_stranger(state);
 }
@@ -105,18 +110,22 @@ bool eoip_tunnel_learns(const eoip_tunnel *tunnel)
     return tunnel->prepared.config.remote.kind == Endpoint::Kind::learn;
 }
 
-bool eoip_learning_meet(eoip_tunnel *tunnel, uint32_t remote, uint32_t local)
+bool eoip_learning_meet(eoip_tunnel *tunnel, const in6_addr *remote,
+                        const in6_addr *local)
 {
+    const Address stranger = to_address(*remote);
     using Room = LearningState::Room;
     LearningState &state = tunnel->learning;
     Room empty = Room::empty;
 
-    if (!state.is_free.load(std::memory_order_relaxed) || remote == local
-        || !can_be_peer(ntohl(remote))) {
+    if (!state.is_free.load(std::memory_order_relaxed)
+        || stranger == to_address(*local) || !can_be_peer(stranger)
+        || (!stranger.is_ipv4()
+            && !state.takes_ipv6.load(std::memory_order_relaxed))) {
         return false;
     }
     if (state.room.compare_exchange_strong(empty, Room::filling)) {
-        state.stranger = ntohl(remote);
+        state.stranger = stranger;
         state.room.store(Room::full, std::memory_order_release);
         met = true;
         seq_change(met_seq);

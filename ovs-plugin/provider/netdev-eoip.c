@@ -42,8 +42,9 @@
 VLOG_DEFINE_THIS_MODULE(eoip);
 struct vlog_module *const eoip_log = &this_module;
 
-/* Bytes that are pushed: Ethernet, IPv4, EoIP. */
+/* Bytes that are pushed: Ethernet, IPv4, EoIP; or Ethernet, IPv6, EoIPv6. */
 #define EOIP_PUSH_BYTES (ETH_HEADER_LEN + EOIP_OUTER_HLEN)
+#define EOIP6_PUSH_BYTES (ETH_HEADER_LEN + EOIP6_OUTER_HLEN)
 
 /* How often, in milliseconds, host names are looked up again, learned peers
  * looked after, and fragments let go of that have waited for too long.  The
@@ -90,8 +91,9 @@ netdev_eoip_cast(const struct netdev *netdev)
 static uint32_t
 match_hash(const struct eoip_match *match)
 {
-    return hash_add(hash_add(match->remote, match->key),
-                    match->remote_flow << 1 | match->key_flow);
+    return hash_bytes(&match->remote, sizeof match->remote,
+                      hash_add(match->key, match->remote_flow << 1
+                                           | match->key_flow));
 }
 
 /* Returns the tunnel other than 'self', which may be NULL, that takes the
@@ -140,7 +142,8 @@ match_set(struct netdev_eoip *dev, struct match_node **nodep,
 /* Returns the tunnel that a packet from 'remote' to 'local' with 'key' belongs
  * to, or NULL.  The most exact one wins, in OVS's own order. */
 static struct eoip_tunnel *
-match_packet(ovs_be32 remote, ovs_be32 local, uint16_t key)
+match_packet(const struct in6_addr *remote, const struct in6_addr *local,
+             uint16_t key)
 {
     for (int i = 0; i < 12; i++) {
         bool key_flow = i >= 6;
@@ -149,9 +152,9 @@ match_packet(ovs_be32 remote, ovs_be32 local, uint16_t key)
         struct eoip_match match = {
             .key = key_flow ? 0 : key,
             .key_flow = key_flow,
-            .remote = remote_flow ? 0 : remote,
+            .remote = remote_flow ? in6addr_any : *remote,
             .remote_flow = remote_flow,
-            .local = local_kind == 0 ? local : 0,
+            .local = local_kind == 0 ? *local : in6addr_any,
             .local_flow = local_kind == 2,
         };
         struct netdev_eoip *dev = match_find(&match, NULL);
@@ -229,22 +232,22 @@ match_anybody(const struct eoip_match *match)
 {
     struct eoip_match anybody = *match;
 
-    anybody.remote = 0;
+    anybody.remote = in6addr_any;
     anybody.anybody = true;
     return anybody;
 }
 
 /* Returns the port that learns who speaks with 'key' to 'local', or NULL. */
 static struct netdev_eoip *
-find_learner(ovs_be32 local, uint16_t key)
+find_learner(const struct in6_addr *local, uint16_t key)
 {
     struct eoip_match match = {
-        .key = key, .local = local, .anybody = true,
+        .key = key, .local = *local, .anybody = true,
     };
     struct netdev_eoip *dev = match_find(&match, NULL);
 
     if (!dev) {
-        match.local = 0;
+        match.local = in6addr_any;
         dev = match_find(&match, NULL);
     }
     return dev;
@@ -253,21 +256,23 @@ find_learner(ovs_be32 local, uint16_t key)
 /* Counts a packet between the two addresses as dropped, of 'tunnel' or, if it
  * is NULL, of none; and says so in the log, if that is asked for. */
 static void
-drop(struct eoip_tunnel *tunnel, enum eoip_drop reason, ovs_be32 src,
-     ovs_be32 dst, uint64_t key)
+drop(struct eoip_tunnel *tunnel, enum eoip_drop reason,
+     const struct in6_addr *src, const struct in6_addr *dst, uint64_t key)
 {
+    char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 20);
 
     eoip_tunnel_count_drop(tunnel, reason);
-    VLOG_DBG_RL(&rl, "%s: dropped, from "IP_FMT" to "IP_FMT", key %"PRIu64
-                ": %s", tunnel ? eoip_tunnel_name(tunnel) : "no tunnel",
-                IP_ARGS(src), IP_ARGS(dst), key, eoip_drop_name(reason));
+    VLOG_DBG_RL(&rl, "%s: dropped, from %s to %s, key %"PRIu64": %s",
+                tunnel ? eoip_tunnel_name(tunnel) : "no tunnel",
+                ipv6_string_mapped(from, src), ipv6_string_mapped(to, dst),
+                key, eoip_drop_name(reason));
 }
 
 /* Accounts for a keepalive that no tunnel claims. */
 static void
-unclaimed_keepalive(ovs_be32 remote, ovs_be32 local, uint16_t key,
-                    bool in_kernel)
+unclaimed_keepalive(const struct in6_addr *remote,
+                    const struct in6_addr *local, uint16_t key, bool in_kernel)
 {
     struct netdev_eoip *dev = find_learner(local, key);
 
@@ -281,7 +286,8 @@ unclaimed_keepalive(ovs_be32 remote, ovs_be32 local, uint16_t key,
 }
 
 static void
-unclaimed_in_kernel(ovs_be32 remote, ovs_be32 local, uint16_t key)
+unclaimed_in_kernel(const struct in6_addr *remote,
+                    const struct in6_addr *local, uint16_t key)
 {
     unclaimed_keepalive(remote, local, key, true);
 }
@@ -309,18 +315,18 @@ unclaimed_frame(const struct flow *flow, const char *dpif_type)
     const struct flow_tnl *tnl = &flow->tunnel;
     bool in_kernel = !strcmp(dpif_type, "system");
     uint64_t key = ntohll(tnl->tun_id);
+    struct in6_addr remote = flow_tnl_src(tnl);
+    struct in6_addr local = flow_tnl_dst(tnl);
     struct netdev_eoip *dev;
 
-    if (!tnl->ip_dst || key > EOIP_KEY_MAX
-        || match_packet(tnl->ip_src, tnl->ip_dst, key)) {
-        return;     /* Not IPv4, or a change that OVS has not followed yet. */
+    if (key > EOIP_KEY_MAX || match_packet(&remote, &local, key)) {
+        return;     /* A change that OVS has not followed yet. */
     }
-    dev = find_learner(tnl->ip_dst, key);
+    dev = find_learner(&local, key);
     if (dev && is_in_kernel(&dev->vport.up) == in_kernel
         && is_eoip_port(flow->in_port.odp_port, in_kernel)) {
-        eoip_learning_meet(dev->tunnel, tnl->ip_src, tnl->ip_dst);
-        drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER, tnl->ip_src, tnl->ip_dst,
-             key);
+        eoip_learning_meet(dev->tunnel, &remote, &local);
+        drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER, &remote, &local, key);
     }
 }
 
@@ -368,15 +374,32 @@ netdev_eoip_get_carrier_resets(const struct netdev *netdev)
 /* Configuration. */
 
 static bool
-resolve(const char *name, uint32_t *ipv4)
+is_unicast(const struct in6_addr *address)
 {
-    char *address;
+    if (IN6_IS_ADDR_V4MAPPED(address)) {
+        ovs_be32 ipv4 = in6_addr_get_mapped_ipv4(address);
+
+        return ipv4 && !ip_is_multicast(ipv4) && ipv4 != OVS_BE32_MAX;
+    }
+    return ipv6_addr_is_set(address) && !ipv6_addr_is_multicast(address)
+           && !in6_is_lla((struct in6_addr *) address);
+}
+
+static bool
+resolve(const char *name, struct in6_addr *address)
+{
+    ovs_be32 ipv4;
+    char *text;
     bool ok;
 
-    dns_resolve(name, &address);
-    ok = address && ip_parse(address, ipv4)
-         && *ipv4 && !ip_is_multicast(*ipv4) && *ipv4 != OVS_BE32_MAX;
-    free(address);
+    dns_resolve(name, &text);
+    if (text && ip_parse(text, &ipv4)) {
+        in6_addr_set_mapped_ipv4(address, ipv4);
+        ok = is_unicast(address);
+    } else {
+        ok = text && ipv6_parse(text, address) && is_unicast(address);
+    }
+    free(text);
     return ok;
 }
 
@@ -499,8 +522,11 @@ learn_again(struct netdev_eoip *dev, long long int passed)
                               &ovs_options, &match)
         && apply_again(dev, &ovs_options, &match)) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
-        VLOG_INFO_RL(&rl, "%s: has learned the peer "IP_FMT,
-                     netdev_get_name(&dev->vport.up), IP_ARGS(match.remote));
+        char peer[INET6_ADDRSTRLEN];
+
+        ipv6_string_mapped(peer, &match.remote);
+        VLOG_INFO_RL(&rl, "%s: has learned the peer %s",
+                     netdev_get_name(&dev->vport.up), peer);
         eoip_keepalive_heard(dev->tunnel);
     }
 }
@@ -728,6 +754,48 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
 
 /* Packets. */
 
+/* What is EoIP's in the headers of its packets. */
+static void
+build_header(struct ovs_action_push_tnl *data,
+             const struct netdev_tnl_build_header_params *params,
+             uint16_t key, bool inherit_df)
+{
+    eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
+                    key);
+    data->header_len += EOIP_HLEN;
+    if (inherit_df) {
+        struct ip_header *ip = (void *) eoip_push_ip(data);
+
+        ip->ip_frag_off |= htons(EOIP_IP_INHERIT_DF);
+        ip->ip_csum = 0;
+        ip->ip_csum = csum(ip, sizeof *ip);
+    }
+}
+
+/* The same in those of EoIPv6. */
+static void
+build_header6(struct ovs_action_push_tnl *data,
+              const struct netdev_tnl_build_header_params *params,
+              uint16_t key, bool inherit_df)
+{
+    struct ovs_16aligned_ip6_hdr *ip6;
+    ovs_be32 flow;
+
+    eoip_put_header6(netdev_tnl_ip_build_header(data, params, EOIP6_IPPROTO),
+                     key);
+    data->header_len += EOIP6_HLEN;
+
+    ip6 = (void *) eoip_push_ip(data);
+    flow = get_16aligned_be32(&ip6->ip6_flow);
+    if (params->flow->tunnel.flags & FLOW_TNL_F_DONT_FRAGMENT) {
+        flow |= htonl(EOIP6_LABEL_DF);
+    }
+    if (inherit_df) {
+        flow |= htonl(EOIP6_LABEL_INHERIT_DF);
+    }
+    put_16aligned_be32(&ip6->ip6_flow, flow);
+}
+
 static int
 netdev_eoip_build_header(const struct netdev *netdev,
                          struct ovs_action_push_tnl *data,
@@ -737,30 +805,20 @@ netdev_eoip_build_header(const struct netdev *netdev,
     const struct flow_tnl *tnl = &params->flow->tunnel;
     uint64_t key = ntohll(tnl->tun_id);
 
-    if (params->is_ipv6) {
-        drop(tunnel, EOIP_DROP_IPV6_UNDERLAY, 0, 0, key);
-        return EAFNOSUPPORT;
-    }
     if (!eoip_tunnel_is_resolved(tunnel)) {
-        drop(tunnel, EOIP_DROP_ENDPOINT_UNRESOLVED, 0, 0, key);
+        drop(tunnel, EOIP_DROP_ENDPOINT_UNRESOLVED, &in6addr_any,
+             &in6addr_any, key);
         return EHOSTUNREACH;
     }
-    if (key > EOIP_KEY_MAX) {
-        drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE, tnl->ip_src, tnl->ip_dst,
-             key);
+    if (key > (params->is_ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX)) {
+        struct in6_addr src = flow_tnl_src(tnl), dst = flow_tnl_dst(tnl);
+
+        drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE, &src, &dst, key);
         return ERANGE;
     }
-    eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
-                    key);
-    data->header_len += EOIP_HLEN;
+    (params->is_ipv6 ? build_header6 : build_header)(
+        data, params, key, eoip_tunnel_inherits_df(tunnel));
     data->tnl_type = OVS_VPORT_TYPE_EOIP;
-    if (eoip_tunnel_inherits_df(tunnel)) {
-        struct ip_header *ip = (void *) eoip_push_ip(data);
-
-        ip->ip_frag_off |= htons(EOIP_IP_INHERIT_DF);
-        ip->ip_csum = 0;
-        ip->ip_csum = csum(ip, sizeof *ip);
-    }
     return 0;
 }
 
@@ -773,14 +831,35 @@ inherits_df(const struct ovs_action_push_tnl *push)
 }
 
 static void
+push_header6(struct dp_packet *packet, const struct ovs_action_push_tnl *data)
+{
+    const char *prepared = (const char *) data->header;
+    size_t frame_bytes = dp_packet_size(packet);
+    char *eth = dp_packet_push_uninit(packet, EOIP6_PUSH_BYTES);
+
+    memcpy(eth, prepared, ETH_HEADER_LEN);
+    eoip_put_outer6(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
+                    frame_bytes);
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_reset_offsets(packet);
+    packet->l3_ofs = ETH_HEADER_LEN;
+    packet->l4_ofs = ETH_HEADER_LEN + IPV6_HEADER_LEN;
+}
+
+static void
 netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
                         struct dp_packet *packet,
                         const struct ovs_action_push_tnl *data)
 {
     const char *prepared = (const char *) data->header;
     size_t frame_bytes = dp_packet_size(packet);
-    char *eth = dp_packet_push_uninit(packet, EOIP_PUSH_BYTES);
+    char *eth;
 
+    if (OVS_UNLIKELY(data->header_len != EOIP_PUSH_BYTES)) {
+        push_header6(packet, data);
+        return;
+    }
+    eth = dp_packet_push_uninit(packet, EOIP_PUSH_BYTES);
     memcpy(eth, prepared, ETH_HEADER_LEN);
     eoip_put_outer(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
                    frame_bytes);
@@ -795,6 +874,28 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
     packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
 }
 
+/* Counts a frame as dropped that was to get these prepared headers. */
+static void
+drop_push(const struct ovs_action_push_tnl *push, enum eoip_drop reason)
+{
+    const void *headers = eoip_push_ip(push);
+    uint16_t key = eoip_push_key(push);
+    struct in6_addr remote, local;
+
+    if (eoip_push_is_ipv6(push)) {
+        const struct ovs_16aligned_ip6_hdr *ip6 = headers;
+
+        memcpy(&remote, &ip6->ip6_dst, sizeof remote);
+        memcpy(&local, &ip6->ip6_src, sizeof local);
+    } else {
+        const struct ip_header *ip = headers;
+
+        in6_addr_set_mapped_ipv4(&remote, get_16aligned_be32(&ip->ip_dst));
+        in6_addr_set_mapped_ipv4(&local, get_16aligned_be32(&ip->ip_src));
+    }
+    drop(match_packet(&remote, &local, key), reason, &local, &remote, key);
+}
+
 /* Set by limit_push() for fragment(), which follows it in the same thread. */
 static __thread bool need_fragments;
 
@@ -802,7 +903,6 @@ static void
 limit_push(struct dp_packet_batch *batch,
            const struct ovs_action_push_tnl *push)
 {
-    const struct ip_header *ip = (void *) eoip_push_ip(push);
     uint16_t fits = eoip_push_limit(push);
     size_t limit = fits ? fits : EOIP_FRAME_MAX;
     struct dp_packet *packet;
@@ -813,19 +913,14 @@ limit_push(struct dp_packet_batch *batch,
         if (OVS_LIKELY(dp_packet_size(packet) <= limit)) {
             dp_packet_batch_refill(batch, packet, i);
         } else if (dp_packet_size(packet) <= EOIP_FRAME_MAX
-                   && !eoip_df(ip, dp_packet_data(packet),
+                   && !eoip_df(eoip_push_ip(push), dp_packet_data(packet),
                                dp_packet_size(packet))) {
             need_fragments = true;
             dp_packet_batch_refill(batch, packet, i);
         } else {
             bool too_long = dp_packet_size(packet) > EOIP_FRAME_MAX;
-            ovs_be32 src = get_16aligned_be32(&ip->ip_src);
-            ovs_be32 dst = get_16aligned_be32(&ip->ip_dst);
-            uint16_t key = eoip_push_key(push);
-
-            drop(match_packet(dst, src, key), too_long
-                 ? EOIP_DROP_FRAME_TOO_LONG : EOIP_DROP_EXCEEDS_MTU,
-                 src, dst, key);
+            drop_push(push, too_long ? EOIP_DROP_FRAME_TOO_LONG
+                                     : EOIP_DROP_EXCEEDS_MTU);
             dp_packet_delete(packet);
         }
     }
@@ -854,21 +949,25 @@ static void
 split(const struct dp_packet *packet, size_t mtu,
       struct dp_packet_batch *batch, odp_execute_cb execute, void *aux)
 {
-    const size_t hlen = ETH_HEADER_LEN + IP_HEADER_LEN;
     const char *headers = dp_packet_data(packet);
-    size_t payload = dp_packet_size(packet) - hlen;
-    size_t step = eoip_fragment_bytes(mtu);
+    struct eoip_fragments plan;
+    size_t hlen, payload;
 
-    for (size_t offset = 0; offset < payload; offset += step) {
-        size_t bytes = MIN(step, payload - offset);
+    eoip_plan_fragments(headers + ETH_HEADER_LEN, mtu, &plan);
+    hlen = ETH_HEADER_LEN + plan.ip_hlen;
+    payload = dp_packet_size(packet) - hlen;
+    for (size_t offset = 0; offset < payload; offset += plan.step) {
+        size_t bytes = MIN(plan.step, payload - offset);
         struct dp_packet *piece
-            = dp_packet_new_with_headroom(hlen + bytes, EOIP_PUSH_BYTES);
+            = dp_packet_new_with_headroom(hlen + plan.extra_hlen + bytes,
+                                          EOIP6_PUSH_BYTES);
 
         dp_packet_put(piece, headers, hlen);
+        dp_packet_put_zeros(piece, plan.extra_hlen);
         dp_packet_put(piece, headers + hlen + offset, bytes);
         piece->md = packet->md;
         eoip_make_fragment((char *) dp_packet_data(piece) + ETH_HEADER_LEN,
-                           offset, bytes, offset + bytes < payload);
+                           &plan, offset, bytes, offset + bytes < payload);
         dp_packet_batch_add(batch, piece);
         if (dp_packet_batch_is_full(batch)) {
             execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, batch);
@@ -884,7 +983,8 @@ fragment(struct dp_packet_batch *batch,
          const struct ovs_action_push_tnl *push, odp_execute_cb execute,
          void *aux)
 {
-    size_t mtu = EOIP_OUTER_HLEN + eoip_push_limit(push);
+    size_t mtu = eoip_push_overhead(eoip_push_is_ipv6(push))
+                 + eoip_push_limit(push);
     struct dp_packet_batch pieces;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);
@@ -907,28 +1007,31 @@ fragment(struct dp_packet_batch *batch,
     }
 }
 
-/* Does what is due for packets that are not simply a frame, whose IPv4 header
- * is at 'ip'. */
+/* Does what is due for packets that are not simply a frame.  The frame is, or
+ * would be, at 'frame' behind 'outer_hlen' bytes of headers. */
 static void
-account(const struct flow_tnl *tnl, const struct eoip_received *rx, char *ip)
+account(const struct flow_tnl *tnl, const struct eoip_received *rx,
+        size_t outer_hlen, char *frame)
 {
+    struct in6_addr remote = flow_tnl_src(tnl);
+    struct in6_addr local = flow_tnl_dst(tnl);
     struct eoip_tunnel *tunnel = rx->flags & EOIP_KEY_KNOWN
-        ? match_packet(tnl->ip_src, tnl->ip_dst, rx->key) : NULL;
+        ? match_packet(&remote, &local, rx->key) : NULL;
 
     if (rx->kind == EOIP_DROPPED) {
-        drop(tunnel, rx->drop, tnl->ip_src, tnl->ip_dst, rx->key);
+        drop(tunnel, rx->drop, &remote, &local, rx->key);
     } else if (rx->kind == EOIP_KEEPALIVE) {
         if (tunnel) {
             eoip_tunnel_count_keepalive(tunnel);
             eoip_keepalive_heard(tunnel);
         } else {
-            unclaimed_keepalive(tnl->ip_src, tnl->ip_dst, rx->key, false);
+            unclaimed_keepalive(&remote, &local, rx->key, false);
         }
     } else if (rx->flags & EOIP_TRIMMED) {
         eoip_tunnel_count_trimmed(tunnel);
     }
     if (rx->flags & EOIP_TCP_SYN && tunnel) {
-        eoip_tunnel_clamp_mss(tunnel, ip + EOIP_OUTER_HLEN, rx->frame_bytes);
+        eoip_tunnel_clamp_mss(tunnel, outer_hlen, frame, rx->frame_bytes);
     }
 }
 
@@ -946,6 +1049,21 @@ kept_back(void)
     return n;
 }
 
+/* Bytes from the IP header on, padding included. */
+static size_t
+l3_bytes(const struct dp_packet *packet)
+{
+    return (char *) dp_packet_tail(packet) - (char *) dp_packet_l3(packet);
+}
+
+static bool
+is_ipv6(const struct dp_packet *packet)
+{
+    const struct ip_header *ip = dp_packet_l3(packet);
+
+    return ip && IP_VER(ip->ip_ihl_ver) == 6;
+}
+
 /* True, with 'packet' kept, if it is not for eoip to drop it. */
 static bool
 keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
@@ -953,14 +1071,69 @@ keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
     const char *l4 = dp_packet_l4(packet);
 
     if (!set_aside || !l4 || dp_packet_batch_is_full(set_aside)
-        || (rx->drop != EOIP_DROP_FRAGMENT
-            && eoip_classify(l4, dp_packet_l4_size(packet))
-               == EOIP_KIND_EOIP)) {
+        || (rx->drop != EOIP_DROP_FRAGMENT && rx->drop != EOIP_DROP_NOT_EOIP
+            && eoip_is_ours(dp_packet_l3(packet), l3_bytes(packet), l4,
+                            dp_packet_l4_size(packet)))) {
         return false;
     }
     dp_packet_batch_add(set_aside, packet);
     n_kept_back++;
     return true;
+}
+
+static struct dp_packet *
+pop_header6(struct dp_packet *packet)
+{
+    char *ip = dp_packet_l3(packet);
+    const struct ovs_16aligned_ip6_hdr *nh = (const void *) ip;
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    struct eoip_received rx;
+
+    eoip_receive6(ip, l3_bytes(packet), &rx);
+    if (!(rx.flags & EOIP_KEY_KNOWN) && keep_aside(packet, &rx)) {
+        return NULL;
+    }
+    pkt_metadata_init_tnl(&packet->md);
+    if (rx.flags & EOIP_KEY_KNOWN) {
+        memcpy(&tnl->ipv6_src, &nh->ip6_src, sizeof tnl->ipv6_src);
+        memcpy(&tnl->ipv6_dst, &nh->ip6_dst, sizeof tnl->ipv6_dst);
+    }
+    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || rx.flags & EOIP_TCP_SYN)) {
+        account(tnl, &rx, EOIP6_OUTER_HLEN, ip + EOIP6_OUTER_HLEN);
+        if (rx.kind != EOIP_FRAME) {
+            n_kept_back += rx.kind == EOIP_KEEPALIVE;
+            dp_packet_delete(packet);
+            return NULL;
+        }
+    }
+    tnl->ip_tos = ntohl(get_16aligned_be32(&nh->ip6_flow)) >> 20;
+    tnl->ip_ttl = nh->ip6_hlim;
+    if (OVS_UNLIKELY((tnl->ip_tos & IP_ECN_MASK) == IP_ECN_ECT_1)) {
+        eoip_take_over_ect1(ip + EOIP6_OUTER_HLEN, rx.frame_bytes);
+    }
+    tnl->tun_id = htonll(rx.key);
+    tnl->flags = FLOW_TNL_F_KEY;
+
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_set_data(packet, ip + EOIP6_OUTER_HLEN);
+    dp_packet_set_size(packet, rx.frame_bytes);
+    dp_packet_reset_offsets(packet);
+    return packet;
+}
+
+/* What no packet of EoIP over IPv4 is: what its receiver cannot even say the
+ * key of. */
+static struct dp_packet *
+pop_strange(struct dp_packet *packet, const struct eoip_received *rx)
+{
+    if (is_ipv6(packet)) {
+        return pop_header6(packet);
+    }
+    if (!keep_aside(packet, rx)) {
+        drop(NULL, rx->drop, &in6addr_any, &in6addr_any, 0);
+        dp_packet_delete(packet);
+    }
+    return NULL;
 }
 
 static struct dp_packet *
@@ -973,18 +1146,15 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     struct eoip_received rx;
 
     eoip_receive(ip, n_bytes, dp_packet_ip_checksum_valid(packet), &rx);
-    if (OVS_UNLIKELY(!(rx.flags & EOIP_KEY_KNOWN))
-        && keep_aside(packet, &rx)) {
-        return NULL;
+    if (OVS_UNLIKELY(!(rx.flags & EOIP_KEY_KNOWN))) {
+        return pop_strange(packet, &rx);
     }
     pkt_metadata_init_tnl(&packet->md);
-    if (OVS_LIKELY(rx.flags & EOIP_KEY_KNOWN)) {
-        tnl->ip_src = get_16aligned_be32(&nh->ip_src);
-        tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
-    }
+    tnl->ip_src = get_16aligned_be32(&nh->ip_src);
+    tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
     if (OVS_UNLIKELY(rx.kind != EOIP_FRAME
                      || rx.flags & (EOIP_TRIMMED | EOIP_TCP_SYN))) {
-        account(tnl, &rx, ip);
+        account(tnl, &rx, EOIP_OUTER_HLEN, ip + EOIP_OUTER_HLEN);
         if (rx.kind != EOIP_FRAME) {
             n_kept_back += rx.kind == EOIP_KEEPALIVE;
             dp_packet_delete(packet);
@@ -1012,15 +1182,14 @@ static struct dp_packet *
 reassemble(struct dp_packet *packet)
 {
     const char *ip = dp_packet_l3(packet);
+    size_t n = l3_bytes(packet);
     struct dp_packet *whole = NULL;
     const void *bytes;
-    size_t n;
 
-    if (IP_VER(*ip) != 4 || !eoip_is_fragment(ip)) {
+    if (!eoip_is_fragment(ip, n)) {
         return packet;
     }
-    bytes = eoip_reassemble(ip, (char *) dp_packet_tail(packet) - ip,
-                            time_msec(), &n);
+    bytes = eoip_reassemble(ip, n, time_msec(), &n);
     if (bytes) {
         whole = dp_packet_new_with_headroom(ETH_HEADER_LEN + n,
                                             EOIP_PUSH_BYTES);
@@ -1028,7 +1197,8 @@ reassemble(struct dp_packet *packet)
         dp_packet_put(whole, bytes, n);
         whole->md = packet->md;
         whole->l3_ofs = ETH_HEADER_LEN;
-        whole->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+        whole->l4_ofs = ETH_HEADER_LEN + (is_ipv6(packet) ? IPV6_HEADER_LEN
+                                                          : IP_HEADER_LEN);
     }
     dp_packet_delete(packet);
     return whole;
@@ -1046,12 +1216,10 @@ sort_out(struct dp_packet_batch *batch, const struct eoip_pop *pop,
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         packet = reassemble(packet);
         if (packet) {
-            const struct ip_header *ip = dp_packet_l3(packet);
-
             ports[dp_packet_batch_size(batch)] = u32_to_odp(
-                eoip_find_port(dp_packet_l4(packet),
-                               dp_packet_l4_size(packet),
-                               IP_VER(ip->ip_ihl_ver) == 6));
+                eoip_find_port(dp_packet_l3(packet), l3_bytes(packet),
+                               dp_packet_l4(packet),
+                               dp_packet_l4_size(packet)));
             dp_packet_batch_refill(batch, packet, i);
         }
     }

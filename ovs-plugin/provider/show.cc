@@ -26,7 +26,7 @@ namespace eoip {
 namespace {
 
 std::string endpoint_text(const Endpoint &end,
-                          const std::optional<std::uint32_t> &address)
+                          const std::optional<Address> &address)
 {
     switch (end.kind) {
     case Endpoint::Kind::any:
@@ -34,13 +34,13 @@ std::string endpoint_text(const Endpoint &end,
     case Endpoint::Kind::flow:
         return "flow";
     case Endpoint::Kind::learn:
-        return "learn (" + (address ? format_ipv4(*address) : "nobody yet")
+        return "learn (" + (address ? format_address(*address) : "nobody yet")
                + ")";
     case Endpoint::Kind::address:
-        return format_ipv4(end.ipv4);
+        return format_address(end.address);
     case Endpoint::Kind::host_name:
         return end.host_name + " ("
-               + (address ? format_ipv4(*address) : "unresolved") + ")";
+               + (address ? format_address(*address) : "unresolved") + ")";
     }
     return {};
 }
@@ -152,7 +152,7 @@ std::string learning_text(const eoip_tunnel *tunnel)
     if (!report.peer) {
         return "nobody yet, takes the first who speaks";
     }
-    return format_ipv4(*report.peer) + " for "
+    return format_address(*report.peer) + " for "
            + seconds_text(report.now - report.since) + ", silent for "
            + seconds_text(report.silent) + ", free for others after " + after;
 }
@@ -169,7 +169,7 @@ json *learning_json(const eoip_tunnel *tunnel)
     put("not_the_peer", static_cast<long long>(report.not_the_peer));
     if (report.peer) {
         json_object_put_string(object, "peer",
-                               format_ipv4(*report.peer).c_str());
+                               format_address(*report.peer).c_str());
         put("peer_age_ms", (report.now - report.since).count());
         put("silent_ms", report.silent.count());
     }

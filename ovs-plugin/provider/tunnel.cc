@@ -7,8 +7,6 @@
 #include <atomic>
 #include <vector>
 
-#include <arpa/inet.h>
-
 #include "eoip/mss.h"
 
 #include "util.h"
@@ -36,12 +34,11 @@ const Counters &counters_of(const eoip_tunnel *tunnel)
 
 // 'before' is what 'end' had, to be kept if its name has no answer now: a name
 // server that is silent is no reason to cut a tunnel.
-std::optional<std::uint32_t>
-address_of(const Endpoint &end, eoip_resolver *resolve,
-           const std::optional<std::uint32_t> &before)
+std::optional<Address> address_of(const Endpoint &end, eoip_resolver *resolve,
+                                  const std::optional<Address> &before)
 {
     if (end.kind == Endpoint::Kind::address) {
-        return end.ipv4;
+        return end.address;
     }
     if (end.kind == Endpoint::Kind::learn) {
         return before;
@@ -49,8 +46,27 @@ address_of(const Endpoint &end, eoip_resolver *resolve,
     if (end.kind != Endpoint::Kind::host_name) {
         return {};
     }
-    std::uint32_t ipv4;
-    return resolve(end.host_name.c_str(), &ipv4) ? ntohl(ipv4) : before;
+    in6_addr found;
+    return resolve(end.host_name.c_str(), &found) ? to_address(found) : before;
+}
+
+// False if no tunnel can be between these two: of which one, or both, a host
+// name was looked up.
+bool fit_together(const Setup &setup)
+{
+    auto is_ipv6 = [](const std::optional<Address> &address) {
+        return address && !address->is_ipv4();
+    };
+    auto is_short = [](const Key &key) {
+        return key.flow || key.value <= EOIP6_KEY_MAX;
+    };
+    const bool ipv6 = is_ipv6(setup.remote) || is_ipv6(setup.local);
+    const bool keys_fit =
+        is_short(setup.config.in_key) && is_short(setup.config.out_key);
+
+    return (!setup.remote || !setup.local
+            || is_ipv6(setup.remote) == is_ipv6(setup.local))
+           && (!ipv6 || keys_fit);
 }
 
 // True if what the remote end of 'old' stands for holds for 'config' as well.
@@ -75,11 +91,19 @@ Setup resolve_all(const Config &config, eoip_resolver *resolve,
     }
     setup.remote = address_of(config.remote, resolve, setup.remote);
     setup.local = address_of(config.local, resolve, setup.local);
+    if (!fit_together(setup)) {
+        // Then the names have no address that is of use.
+        if (config.remote.kind == Endpoint::Kind::host_name) {
+            setup.remote.reset();
+        }
+        if (config.local.kind == Endpoint::Kind::host_name) {
+            setup.local.reset();
+        }
+    }
     return setup;
 }
 
-bool unresolved(const Endpoint &end,
-                const std::optional<std::uint32_t> &address)
+bool unresolved(const Endpoint &end, const std::optional<Address> &address)
 {
     return (end.kind == Endpoint::Kind::host_name
             || end.kind == Endpoint::Kind::learn)
@@ -87,12 +111,12 @@ bool unresolved(const Endpoint &end,
 }
 
 void add_endpoint(smap *options, const char *name, const Endpoint &end,
-                  std::uint32_t address)
+                  const Address &address)
 {
     if (end.kind == Endpoint::Kind::flow) {
         smap_add(options, name, "flow");
     } else if (end.kind != Endpoint::Kind::any) {
-        smap_add(options, name, format_ipv4(address).c_str());
+        smap_add(options, name, format_address(address).c_str());
     }
 }
 
@@ -110,7 +134,7 @@ void add_number(smap *options, const char *name,
 }
 
 // Everything is said in full: where OVS has a default, ours may differ.
-void add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
+void add_ovs_options(smap *options, const Setup &setup, const Address &nowhere)
 {
     const Config &config = setup.config;
 
@@ -129,18 +153,18 @@ void add_ovs_options(smap *options, const Setup &setup, std::uint32_t nowhere)
     }
 }
 
-eoip_match match_of(const Setup &setup, std::uint32_t nowhere)
+eoip_match match_of(const Setup &setup, const Address &nowhere)
 {
     const Config &config = setup.config;
     eoip_match match{};
 
     match.remote_flow = config.remote.kind == Endpoint::Kind::flow;
     if (!match.remote_flow) {
-        match.remote = htonl(setup.remote.value_or(nowhere));
+        match.remote = to_in6(setup.remote.value_or(nowhere));
     }
     match.local_flow = config.local.kind == Endpoint::Kind::flow;
     if (!match.local_flow && config.local.kind != Endpoint::Kind::any) {
-        match.local = htonl(setup.local.value_or(nowhere));
+        match.local = to_in6(setup.local.value_or(nowhere));
     }
     match.key_flow = config.in_key.flow;
     match.key = match.key_flow ? 0 : config.in_key.value;
@@ -148,10 +172,10 @@ eoip_match match_of(const Setup &setup, std::uint32_t nowhere)
 }
 
 // 0.0.0.0/8 has room for every tunnel, and 0.0.0.0 itself stays unused.
-std::uint32_t next_nowhere()
+Address next_nowhere()
 {
     static std::atomic<std::uint32_t> last;
-    return (last.fetch_add(1) % 0xfffffe) + 1;
+    return Address::from_ipv4((last.fetch_add(1) % 0xfffffe) + 1);
 }
 
 }  // namespace
@@ -245,15 +269,15 @@ void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
     }
 }
 
-void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, void *frame,
-                           size_t n_bytes)
+void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, size_t outer_hlen,
+                           void *frame, size_t n_bytes)
 {
-    constexpr int kOverhead = EOIP_OUTER_HLEN + 14;
+    const int overhead = static_cast<int>(outer_hlen) + 14;
     const int mtu = tunnel->underlay_mtu.load(std::memory_order_relaxed);
 
-    if (tunnel->clamp_mss.load(std::memory_order_relaxed) && mtu > kOverhead) {
+    if (tunnel->clamp_mss.load(std::memory_order_relaxed) && mtu > overhead) {
         eoip::clamp_mss({static_cast<std::uint8_t *>(frame), n_bytes},
-                        static_cast<std::size_t>(mtu - kOverhead));
+                        static_cast<std::size_t>(mtu - overhead));
     }
 }
 
@@ -288,10 +312,10 @@ static void add_addresses(const eoip_tunnel *tunnel, smap *status)
         return;
     }
     auto add = [&](const char *name, const eoip::Endpoint &end,
-                   const std::optional<std::uint32_t> &address) {
+                   const std::optional<eoip::Address> &address) {
         if (end.kind == eoip::Endpoint::Kind::host_name) {
             smap_add(status, name,
-                     address ? eoip::format_ipv4(*address).c_str()
+                     address ? eoip::format_address(*address).c_str()
                              : "unresolved");
         }
     };
@@ -307,7 +331,8 @@ static void add_learned(const eoip_tunnel *tunnel, smap *status)
     }
     const eoip::LearningReport report = eoip::learning_report(tunnel);
     smap_add(status, "learned_peer",
-             report.peer ? eoip::format_ipv4(*report.peer).c_str() : "none");
+             report.peer ? eoip::format_address(*report.peer).c_str()
+                         : "none");
     if (report.peer) {
         eoip::add_time(status, "learned_since", report.since);
     }

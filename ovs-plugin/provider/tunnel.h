@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,8 +49,8 @@ struct KeepaliveState {
     bool flow_based = false;
     std::uint64_t rx_packets = 0;  // When last looked at.
     int error = 0;                 // Why it was not sent: an errno.
-    std::uint32_t remote = 0;      // 0: not known.
-    std::uint32_t local = 0;       // 0: by route.
+    Address remote;                // None: not known.
+    Address local;                 // None: by route.
     std::uint16_t key = 0;
     std::uint8_t ttl = 0;
     std::uint8_t tos = 0;
@@ -63,25 +64,24 @@ struct LearningState {
 
     // What any thread may read or say.
     std::atomic<bool> is_free{false};     // The place of the peer.
+    std::atomic<bool> takes_ipv6{false};  // The key is not too large for it.
     std::atomic<Room> room{Room::empty};  // For one stranger.
-    std::uint32_t stranger = 0;  // In host order.  Of who fills the room, then
-                                 // of the main thread.
+    Address stranger;  // Of who fills the room, then of the main thread.
 
     // Main thread only.
     Learning machine;
-    std::optional<std::uint32_t> peer;
+    std::optional<Address> peer;
     Time since{0};                 // When it became that.
     Time heard_at{0};              // Its last keepalive, as last looked at.
     std::uint64_t rx_packets = 0;  // When last looked at.
 };
 
-// A configuration and what its host names stand for.  The addresses are in
-// host order, empty where there is no address: not yet, or because the end is
-// "any" or "flow".
+// A configuration and what its host names stand for.  The addresses are empty
+// where there is none: not yet, or because the end is "any" or "flow".
 struct Setup {
     Config config;
-    std::optional<std::uint32_t> remote;
-    std::optional<std::uint32_t> local;
+    std::optional<Address> remote;
+    std::optional<Address> local;
 
     bool operator==(const Setup &) const = default;
     [[nodiscard]] bool resolved() const;
@@ -102,7 +102,7 @@ struct KeepaliveReport {
 
 // Main thread: what a learning tunnel has learned.
 struct LearningReport {
-    std::optional<std::uint32_t> peer;
+    std::optional<Address> peer;
     Time since;
     Time now;
     Time silent;
@@ -120,13 +120,23 @@ void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
 // Adds the moment 'when', of time_msec(), as the time of day.
 void add_time(smap *status, const char *name, Time when);
 
+// As the C side has addresses.
+[[nodiscard]] inline in6_addr to_in6(const Address &address)
+{
+    return std::bit_cast<in6_addr>(address);
+}
+[[nodiscard]] inline Address to_address(const in6_addr &in6)
+{
+    return std::bit_cast<Address>(in6);
+}
+
 }  // namespace eoip
 
 struct eoip_tunnel {
     explicit eoip_tunnel(const char *name_);
 
     const std::string name;
-    const std::uint32_t nowhere;       // In 0.0.0.0/8, this tunnel's own.
+    const eoip::Address nowhere;       // In 0.0.0.0/8, this tunnel's own.
     std::optional<eoip::Setup> setup;  // In force.  Main thread only.
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include <linux/eoip.h>
+
 namespace {
 
 using eoip::Endpoint;
@@ -49,7 +51,7 @@ std::string write(const Endpoint &endpoint)
     case Endpoint::Kind::learn:
         return "learn";
     case Endpoint::Kind::address:
-        return eoip::format_ipv4(endpoint.ipv4);
+        return eoip::format_address(endpoint.address);
     case Endpoint::Kind::host_name:
         return endpoint.host_name;
     case Endpoint::Kind::any:
@@ -108,6 +110,11 @@ void check_valid(const eoip::Config &config)
             || !(config.in_key.flow || config.out_key.flow));
     require(config.ttl != 0);
     require(!config.tos || (*config.tos & 3) == 0);
+
+    const bool ipv6 = is_ipv6(config.remote) || is_ipv6(config.local);
+    for (const eoip::Key &key : {config.in_key, config.out_key}) {
+        require(key.flow || !ipv6 || key.value <= EOIP6_KEY_MAX);
+    }
 
     const Written written = write(config);
     std::vector<Option> options;

@@ -324,8 +324,8 @@ TEST(CommandOutput, CountersSayWhyFramesWereDropped)
     EXPECT_EQ(counters(tunnel),
               "eoip0\n"
               "  rx_packets: 0\n"
-              "  rx_drop_ip_options: 2 (the outer IPv4 header carries "
-              "options)\n"
+              "  rx_drop_ip_options: 2 (the outer IP header carries "
+              "options or extension headers)\n"
               "  tx_drop_no_route: 3 (the underlay has no route to the remote "
               "address)\n");
 }

@@ -19,15 +19,23 @@ using Seconds = std::chrono::seconds;
 
 Endpoint address(std::uint32_t ipv4)
 {
-    return {Kind::address, ipv4, {}};
+    return {Kind::address, Address::from_ipv4(ipv4), {}};
+}
+
+// 2001:db8::'last'.
+Endpoint address6(std::uint8_t last)
+{
+    Address address{{0x20, 0x01, 0x0d, 0xb8}};
+    address.bytes[15] = last;
+    return {Kind::address, address, {}};
 }
 
 Endpoint host_name(std::string name)
 {
-    return {Kind::host_name, 0, std::move(name)};
+    return {Kind::host_name, {}, std::move(name)};
 }
 
-const Endpoint kFlowEndpoint = {Kind::flow, 0, {}};
+const Endpoint kFlowEndpoint = {Kind::flow, {}, {}};
 constexpr Key kFlowKey = {.flow = true};
 
 Config defaults()
@@ -155,6 +163,8 @@ std::vector<Good> good_options()
         remote("1.0.0.0", address(0x01000000)),
         remote("223.255.255.255", address(0xdfffffff)),
         remote("127.0.0.1", address(0x7f000001)),
+        remote("2001:db8::1", address6(1)),
+        remote("2001:DB8:0:0:0:0:0.0.0.2", address6(2)),
         remote("peer.example.com", host_name("peer.example.com")),
         remote("localhost", host_name("localhost")),
         remote("3com.com", host_name("3com.com")),
@@ -165,6 +175,7 @@ std::vector<Good> good_options()
         remote(kLabel63, host_name(kLabel63)),
         remote(kName253, host_name(kName253)),
         local("198.51.100.2", address(0xc6336402)),
+        local("2001:db8::2", address6(2)),
         local("flow", kFlowEndpoint),
         local("router.example", host_name("router.example")),
         remote("learn", {Kind::learn, 0, {}}),
@@ -236,8 +247,7 @@ struct Bad {
     std::string_view fault;
 };
 
-constexpr std::string_view kIpv6 =
-    "is IPv6, but type=eoip has IPv4 endpoints only in this version";
+constexpr std::string_view kBadIpv6 = "is not an IPv6 address";
 constexpr std::string_view kNeither = "is neither an address nor a host name";
 
 constexpr Bad kBadOptions[] = {
@@ -270,11 +280,20 @@ constexpr Bad kBadOptions[] = {
     {"remote_ip", ".example", kNeither},
     {"remote_ip", "example.", kNeither},
     {"remote_ip", "b\u00fccher.example", kNeither},
-    {"remote_ip", "2001:db8::1", kIpv6},
-    {"remote_ip", "fe80::1%eth0", kIpv6},
-    {"remote_ip", "::ffff:192.0.2.1", kIpv6},
-    {"local_ip", "2001:db8::1", kIpv6},
-    {"local_ip", "::", kIpv6},
+    {"remote_ip", "::", "is not a unicast address"},
+    {"remote_ip", "ff02::1", "is not a unicast address"},
+    {"remote_ip", "2001:db8::12345", kBadIpv6},
+    {"remote_ip", "2001:db8:::1", kBadIpv6},
+    {"remote_ip", "2001:db8::1%eth0", kBadIpv6},
+    {"remote_ip", "fe80::1",
+     "is a link-local address, to which no route "
+     "leads"},
+    {"remote_ip", "fe80::1%eth0", kBadIpv6},
+    {"remote_ip", "::ffff:192.0.2.1", "is an IPv4 address written as IPv6"},
+    {"remote_ip", "[2001:db8::1]", kNeither},
+    {"remote_ip", "2001:db8::1/64", kNeither},
+    {"local_ip", "::", "is not a unicast address"},
+    {"local_ip", "1:2:3", kBadIpv6},
     {"local_ip", "255.255.255.255", "is not a unicast address"},
     {"local_ip", "224.0.0.1", "is not a unicast address"},
     {"local_ip", "1.2.3", "is not an IPv4 address"},
@@ -518,23 +537,41 @@ TEST(Options, TheTwoEndsDiffer)
     EXPECT_EQ(errors({{"local_ip", "peer"}, {"remote_ip", "peer"}}), "");
 }
 
-TEST(Options, MixedAddressFamiliesAreCalledThat)
+TEST(Options, TheTwoEndsAreOfOneFamily)
 {
-    const std::string mixed =
-        errors({{"remote_ip", "192.0.2.1"}, {"local_ip", "2001:db8::1"}});
-    EXPECT_NE(mixed.find("remote_ip=192.0.2.1 and local_ip=2001:db8::1 mix "
-                         "address families: both ends need IPv4"),
-              std::string::npos)
-        << mixed;
-    const std::string reverse =
-        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "192.0.2.1"}});
-    EXPECT_NE(reverse.find("remote_ip=2001:db8::1 and local_ip=192.0.2.1 mix "
-                           "address families: both ends need IPv4"),
-              std::string::npos)
-        << reverse;
-    const std::string both =
-        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "2001:db8::2"}});
-    EXPECT_EQ(both.find("mix"), std::string::npos) << both;
+    EXPECT_EQ(
+        errors({{"remote_ip", "192.0.2.1"}, {"local_ip", "2001:db8::1"}}),
+        "remote_ip=192.0.2.1 and local_ip=2001:db8::1 mix address families: "
+        "both ends need IPv4 or both IPv6");
+    EXPECT_EQ(
+        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "192.0.2.1"}}),
+        "remote_ip=2001:db8::1 and local_ip=192.0.2.1 mix address families: "
+        "both ends need IPv4 or both IPv6");
+    EXPECT_EQ(
+        errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "2001:db8::2"}}),
+        "");
+    EXPECT_EQ(errors({{"remote_ip", "peer"}, {"local_ip", "2001:db8::2"}}),
+              "");
+    EXPECT_EQ(errors({{"remote_ip", "2001:db8::1"}, {"local_ip", "peer"}}),
+              "");
+}
+
+TEST(Options, KeysAreSmallerOverIpv6)
+{
+    for (const char *name : {"key", "in_key", "out_key"}) {
+        EXPECT_EQ(errors({{"remote_ip", "2001:db8::1"}, {name, "4095"}}), "");
+        EXPECT_EQ(errors({{"remote_ip", "2001:db8::1"}, {name, "flow"}}), "");
+        EXPECT_EQ(errors({{"remote_ip", "2001:db8::1"}, {name, "4096"}}),
+                  std::string(name)
+                      + "=4096 is out of range with remote_ip=2001:db8::1: "
+                        "allowed are 0 to 4095 over IPv6, or \"flow\"");
+        EXPECT_EQ(errors({{"local_ip", "2001:db8::1"}, {name, "65535"}}),
+                  std::string(name)
+                      + "=65535 is out of range with local_ip=2001:db8::1: "
+                        "allowed are 0 to 4095 over IPv6, or \"flow\"");
+        EXPECT_EQ(errors({{"remote_ip", "192.0.2.1"}, {name, "4096"}}), "");
+        EXPECT_EQ(errors({{"remote_ip", "flow"}, {name, "4096"}}), "");
+    }
 }
 
 TEST(Options, EveryFaultIsReported)
@@ -638,13 +675,6 @@ TEST(Options, UnknownWithoutANearNameListsAll)
     for (const OptionInfo &info : option_table()) {
         EXPECT_NE(error.find(info.name), std::string::npos) << info.name;
     }
-}
-
-TEST(FormatIpv4, WritesADottedQuad)
-{
-    EXPECT_EQ(format_ipv4(0), "0.0.0.0");
-    EXPECT_EQ(format_ipv4(0xc0000201), "192.0.2.1");
-    EXPECT_EQ(format_ipv4(0xffffffff), "255.255.255.255");
 }
 
 }  // namespace

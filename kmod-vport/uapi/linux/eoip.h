@@ -51,18 +51,18 @@ struct eoip_hdr {
 	X(TRUNCATED, "truncated",                                             \
 	  "the packet ends before its EoIP header does")                      \
 	X(IP_HEADER, "ip_header",                                             \
-	  "the outer IPv4 header is malformed or longer than the packet")     \
+	  "the outer IP header is malformed or longer than the packet")     \
 	X(IP_CHECKSUM, "ip_checksum",                                         \
 	  "the checksum of the outer IPv4 header is wrong")                   \
 	X(FRAGMENT, "fragment",                                               \
 	  "the packet is a fragment, and came where none are reassembled")    \
 	X(NOT_EOIP, "not_eoip",                                               \
-	  "protocol 47, but not EoIP (GRE or PPTP, say)")
+	  "protocol 47 or 97, but not EoIP (GRE, PPTP or EtherIP, say)")
 
 /* In packets that are certainly EoIP. */
 #define EOIP_TUNNEL_DROPS(X)                                                  \
 	X(IP_OPTIONS, "ip_options",                                           \
-	  "the outer IPv4 header carries options")                            \
+	  "the outer IP header carries options or extension headers")                            \
 	X(LENGTH_BEYOND_PACKET, "length_beyond_packet",                       \
 	  "the EoIP header announces more bytes than the packet carries")     \
 	X(FRAME_TOO_SHORT, "frame_too_short",                                 \
@@ -99,9 +99,7 @@ struct eoip_hdr {
 	X(EXCEEDS_MTU, "exceeds_mtu",                                         \
 	  "the packet exceeds the underlay's MTU and may not be fragmented")  \
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
-	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")      \
-	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
-	  "the flow asks for an IPv6 endpoint, which EoIP does not have")
+	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")
 
 #define EOIP_NAME_DROPS(X)                                                    \
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
@@ -131,6 +129,8 @@ enum eoip_drop {
 	  "the kernel had no memory for the packet")
 
 #define EOIP_KMOD_TX_DROPS(X)                                                 \
+	X(IPV6_UNDERLAY, "ipv6_underlay",                                     \
+	  "the flow asks for an IPv6 endpoint, and the kernel has no IPv6")   \
 	X(NO_TUNNEL_INFO, "no_tunnel_info",                                   \
 	  "the frame came to an external device without saying where it goes")\
 	X(NO_ROUTE, "no_route",                                               \

@@ -42,6 +42,18 @@ def ipv4(payload, src="192.0.2.2", dst="192.0.2.1", proto=47, ttl=255, tos=0,
     return header[:10] + struct.pack("!H", value) + header[12:] + payload
 
 
+def eoipv6(frame, tunnel_id=100):
+    return bytes([tunnel_id >> 8 << 4 | 3, tunnel_id & 0xff]) + frame
+
+
+def ipv6(payload, src="2001:db8::2", dst="2001:db8::1", proto=97, hops=255,
+         traffic_class=0):
+    return struct.pack("!IHBB", 6 << 28 | traffic_class << 20, len(payload),
+                       proto, hops) + socket.inet_pton(
+        socket.AF_INET6, src) + socket.inet_pton(
+        socket.AF_INET6, dst) + payload
+
+
 def ethernet(payload, dst, src=bytes.fromhex("02000000010b"), kind=0x0800):
     return dst + src + struct.pack("!H", kind) + payload
 

@@ -22,6 +22,7 @@ import netns_socket  # noqa: E402
 
 ADDRESS = {"a": "192.0.2.1", "b": "192.0.2.2",
            "host-a": "10.0.0.1", "host-b": "10.0.0.2"}
+ADDRESS6 = {"a": "2001:db8::1", "b": "2001:db8::2"}  # Underlay.
 
 # Who forwards: "netdev", ovs-vswitchd itself, or "system", the kernel.
 DATAPATH = os.environ.get("EOIP_DATAPATH", "netdev")
@@ -188,15 +189,19 @@ class Sandbox:
         return "" if error == "[]" else json.loads(error)
 
     def add_tunnel(self, site, port="e1", **options):
-        words = [f"options:{name}={value}" for name, value in options.items()]
+        # An IPv6 address needs quotes.
+        words = [f'options:{name}="{value}"' if ":" in str(value)
+                 else f"options:{name}={value}"
+                 for name, value in options.items()]
         self.vsctl(site, "add-port", "br0", port, "--", "set", "interface",
                    port, "type=eoip", *words)
         check_equal(f"error of {port} at {site}", self.error(site, port), "")
 
-    def add_tunnels(self, port="e1", **options):
+    def add_tunnels(self, port="e1", addresses=None, **options):
         """The same tunnel at both sites, each pointing at the other."""
-        self.add_tunnel("a", port, remote_ip=ADDRESS["b"], **options)
-        self.add_tunnel("b", port, remote_ip=ADDRESS["a"], **options)
+        addresses = addresses or ADDRESS
+        self.add_tunnel("a", port, remote_ip=addresses["b"], **options)
+        self.add_tunnel("b", port, remote_ip=addresses["a"], **options)
 
     def reset(self):
         """As `up` left it: no tunnel, no mirror, learning switches."""

@@ -4,13 +4,14 @@
     host-a -- [br0 e1 | br-phy] == underlay == b (this test, no switch)
 
 The underlay's MTU is 1500, so that a packet with a frame of 1458 + 14 bytes
-fits: an MSS of 1418 over IPv4, 1398 over IPv6."""
+fits: an MSS of 1418 over IPv4, 1398 over IPv6.  EoIPv6 has 14 bytes less."""
 
 import socket
 import struct
 
-from sandbox import ADDRESS, DATAPATH, UNDERLAY_DEVICE, check_equal, only
-from packets import checksum, eoip, ethernet, ipv4
+from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, check_equal,
+                     only)
+from packets import checksum, eoip, eoipv6, ethernet, ipv4, ipv6
 
 UP = ["--plain-b"]
 
@@ -44,13 +45,14 @@ def frame(sandbox, family, tag=b"", **fields):
     return sandbox.mac("host-a") + SOURCE + tag + kind + packet
 
 
-def received(sandbox, family, tag=b"", **fields):
+def received(sandbox, family, tag=b"", over_ipv6=False, **fields):
     """The TCP header that host-a sees; its checksum is right."""
     sent = frame(sandbox, family, tag, **fields)
     mac = sandbox.mac("a", UNDERLAY_DEVICE)
     sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
     with sandbox.wire("host-a") as host, sandbox.wire("b") as underlay:
-        underlay.send(ethernet(ipv4(eoip(sent)), mac))
+        underlay.send(ethernet(ipv6(eoipv6(sent)), mac, kind=0x86dd)
+                      if over_ipv6 else ethernet(ipv4(eoip(sent)), mac))
         seen = host.wait_for(lambda seen: seen[6:12] == SOURCE,
                              "host-a sees nothing")
     header = 14 + len(tag) + (20 if family == socket.AF_INET else 40)
@@ -76,6 +78,14 @@ def test_clamped(sandbox):
                 segment = received(sandbox, family, tag, flags=flags)
                 check_equal(f"MSS, family {family}, tag {tag.hex()}, flags "
                             f"{flags:#x}", mss(segment), fits)
+
+
+def test_clamped_over_ipv6(sandbox):
+    """The headers around the frame are longer: 56 bytes with Ethernet's."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS6["b"], key=100)
+    for family, fits in (socket.AF_INET, 1404), (socket.AF_INET6, 1384):
+        segment = received(sandbox, family, over_ipv6=True)
+        check_equal(f"MSS, family {family}", mss(segment), fits)
 
 
 def test_left_alone(sandbox):

@@ -178,7 +178,7 @@ std::vector<Good> good_options()
         local("2001:db8::2", address6(2)),
         local("flow", kFlowEndpoint),
         local("router.example", host_name("router.example")),
-        remote("learn", {Kind::learn, 0, {}}),
+        remote("learn", {Kind::learn, {}, {}}),
         {{"learn_after", "2"},
          with([](Config &c) { c.learn_after = Seconds(2); })},
         {{"learn_after", "65535"},

@@ -830,7 +830,8 @@ inherits_df(const struct ovs_action_push_tnl *push)
     return ip->ip_frag_off & htons(EOIP_IP_INHERIT_DF);
 }
 
-static void
+/* Out of the way of EoIP, whose registers it would cost. */
+static __attribute__((noinline)) void
 push_header6(struct dp_packet *packet, const struct ovs_action_push_tnl *data)
 {
     const char *prepared = (const char *) data->header;
@@ -1123,7 +1124,7 @@ pop_header6(struct dp_packet *packet)
 
 /* What no packet of EoIP over IPv4 is: what its receiver cannot even say the
  * key of. */
-static struct dp_packet *
+static __attribute__((noinline)) struct dp_packet *
 pop_strange(struct dp_packet *packet, const struct eoip_received *rx)
 {
     if (is_ipv6(packet)) {

@@ -226,15 +226,16 @@ def test_monitor(bed):
     """A line for each thing that happens, as it happens."""
     with subprocess.Popen(
             ["ip", "netns", "exec", bed.netns("a"), *environment(),
-             "monitor"], stdout=subprocess.PIPE, text=True) as monitor:
+             "monitor"], stdout=subprocess.PIPE) as monitor:
         try:
+            # As bytes: Python's text does not know "nothing yet".
             os.set_blocking(monitor.stdout.fileno(), False)
-            lines = []
+            said = bytearray()
 
             def heard(*pieces):
-                lines.extend((monitor.stdout.read() or "").splitlines())
+                said.extend(monitor.stdout.read() or b"")
                 return any(all(piece in line for piece in pieces)
-                           for line in lines)
+                           for line in said.decode().splitlines())
 
             def watches():
                 eoip(bed, "add tid 9 name e9 remote 192.0.2.2")

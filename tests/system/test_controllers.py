@@ -212,7 +212,7 @@ def test_os_ken(sandbox):
                           f"to {other}")
             # Site 12 says that it were 11.
             sandbox.set_flows("b", "in_port=host-b,actions=output:e12",
-                              "actions=output:host-b")
+                              "priority=0,actions=output:host-b")
             old = sandbox.statistics("a", "e1")["rx_packets"]
             ping = sandbox.try_exec("host-b", "ping", "-q", "-c", "3", "-i",
                                     "0.1", "-W", "1", "-I", "10.0.0.11",

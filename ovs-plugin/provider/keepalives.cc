@@ -127,6 +127,9 @@ void take_heard(eoip_tunnel *tunnel)
 
 // The sockets.  Used by the thread only.
 
+// IP_PROTOCOL of <linux/in.h>, which the C library's headers do not have.
+constexpr int kIpProtocol = 52;
+
 class Socket {
 public:
     explicit Socket(int family) : family_(family) {}
@@ -135,13 +138,18 @@ public:
     int open();
     [[nodiscard]] int fd() const { return fd_; }
     [[nodiscard]] bool is_ipv6() const { return family_ == AF_INET6; }
+    // True if a packet can say its protocol: else IPsec policies for EoIP's do
+    // not hold for headers that we write, and keepalives would go in the clear.
+    [[nodiscard]] bool takes_protocol() const { return takes_protocol_; }
 
 private:
     [[nodiscard]] bool set(int level, int option, int value) const;
     [[nodiscard]] bool set_up() const;
+    [[nodiscard]] bool knows(int level, int option) const;
 
     const int family_;
     int fd_ = -1;
+    bool takes_protocol_ = false;
     int error_ = 0;
 };
 
@@ -174,6 +182,14 @@ constexpr sock_filter kOnlyKeepalives6[] = {
 bool Socket::set(int level, int option, int value) const
 {
     return setsockopt(fd_, level, option, &value, sizeof value) == 0;
+}
+
+bool Socket::knows(int level, int option) const
+{
+    int value;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd_, level, option, &value, &size) == 0;
 }
 
 bool Socket::set_up() const
@@ -211,6 +227,8 @@ int Socket::open()
         }
         VLOG_WARN("keepalives cannot be sent over %s: no raw socket: %s",
                   is_ipv6() ? "IPv6" : "IPv4", ovs_strerror(error_));
+    } else {
+        takes_protocol_ = !is_ipv6() && knows(IPPROTO_IP, kIpProtocol);
     }
     return error_;
 }
@@ -329,6 +347,9 @@ void Batch::write_message(const KeepaliveState &state, Slot &slot,
         in_pktinfo info{};
         std::memcpy(&info.ipi_spec_dst, &state.local.bytes[12], 4);
         put_control(message, IPPROTO_IP, IP_PKTINFO, info);
+    }
+    if (raw4.takes_protocol()) {
+        put_control(message, IPPROTO_IP, kIpProtocol, int{EOIP_IPPROTO});
     }
 }
 

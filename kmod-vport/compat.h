@@ -59,6 +59,20 @@ static inline bool eoip_compat_tun_df(const struct ip_tunnel_key *key)
 #endif
 }
 
+/*
+ * Whether a flow asks for the frame's own DF in the outer header.  It says so
+ * by a flag that EoIP has no other use for.
+ */
+static inline bool
+eoip_compat_tun_inherits_df(const struct ip_tunnel_key *key)
+{
+#ifdef IP_TUNNEL_DECLARE_FLAGS
+	return test_bit(IP_TUNNEL_OAM_BIT, key->tun_flags);
+#else
+	return key->tun_flags & TUNNEL_OAM;
+#endif
+}
+
 /* The device's transmit function needs no lock.  A feature until 6.12. */
 static inline void eoip_compat_set_lltx(struct net_device *dev)
 {

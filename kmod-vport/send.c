@@ -53,6 +53,13 @@ void eoip_path_init(struct eoip_path *path, const struct eoip_params *params)
 	};
 }
 
+/* The outer DF bit that is the frame's own; only IPv4 has one. */
+static void eoip_path_inherit_df(struct eoip_path *path, struct sk_buff *skb)
+{
+	if (skb_protocol(skb, true) == htons(ETH_P_IP))
+		path->df = ip_hdr(skb)->frag_off & htons(IP_DF);
+}
+
 /* Where a frame's tunnel and the flow's fields come from, and a cache. */
 static int eoip_path_by_device(struct eoip_path *path, struct sk_buff *skb,
 			       struct eoip_tunnel *tunnel,
@@ -66,9 +73,8 @@ static int eoip_path_by_device(struct eoip_path *path, struct sk_buff *skb,
 		path->tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb);
 		*cache = NULL;
 	}
-	if (params->df == EOIP_DF_INHERIT &&
-	    skb_protocol(skb, true) == htons(ETH_P_IP))
-		path->df = ip_hdr(skb)->frag_off & htons(IP_DF);
+	if (params->df == EOIP_DF_INHERIT)
+		eoip_path_inherit_df(path, skb);
 	return EOIP_NO_DROP;
 }
 
@@ -100,6 +106,8 @@ static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
 		ipv6_addr_set_v4mapped(key->u.ipv4.dst, &path->remote);
 		ipv6_addr_set_v4mapped(key->u.ipv4.src, &path->local);
 	}
+	if (eoip_compat_tun_inherits_df(key))
+		eoip_path_inherit_df(path, skb);
 	*cache = NULL;
 	if (key->tos == 1)
 		path->tos = ip_tunnel_get_dsfield(ip_hdr(skb), skb);

@@ -22,6 +22,7 @@
 #include "odp-execute.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/flow.h"
 #include "packets.h"
 #include "util.h"
 
@@ -65,6 +66,10 @@ struct eoip_hooks {
 
     /* The packets of 'tunnel' leave through a device with this MTU. */
     void (*underlay_mtu)(const struct netdev *tunnel, int mtu);
+
+    /* True if the packets of 'tunnel' take the DF bit of their frames.  Called
+     * by any thread. */
+    bool (*inherits_df)(const struct netdev *tunnel);
 
     /* Drops from 'batch' the frames that no EoIP packet can carry, or that
      * 'push' may not. */
@@ -236,6 +241,22 @@ eoip_fragment(struct dp_packet_batch *batch,
 {
     if (push->tnl_type == OVS_VPORT_TYPE_EOIP) {
         eoip_hooks->fragment(batch, push, execute, aux);
+    }
+}
+
+/* In the flow of a frame that is to be sent: the outer DF bit is that of each
+ * frame, which no flow holds.  Both datapaths read it; the kernel's learns of
+ * it as of a flag that EoIP has no use for. */
+#define FLOW_TNL_F_EOIP_INHERIT_DF FLOW_TNL_F_OAM
+
+static inline void
+eoip_set_tunnel_flags(const struct netdev *tunnel, struct flow *flow)
+{
+    if (eoip_is_type(tunnel)) {
+        flow->tunnel.flags &= ~FLOW_TNL_F_EOIP_INHERIT_DF;
+        if (eoip_hooks->inherits_df(tunnel)) {
+            flow->tunnel.flags |= FLOW_TNL_F_EOIP_INHERIT_DF;
+        }
     }
 }
 

@@ -447,7 +447,13 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
         error = common.set_config(netdev, ovs_options, errp);
     }
     if (!error) {
+        bool inherited_df = eoip_tunnel_inherits_df(dev->tunnel);
+
         eoip_tunnel_commit(dev->tunnel);
+        if (eoip_tunnel_inherits_df(dev->tunnel) != inherited_df) {
+            /* The flows hold it, and OVS does not know of it. */
+            netdev_change_seq_changed(netdev);
+        }
         match_set(dev, &dev->node, match);
         match_set(dev, &dev->learner, learns ? &anybody : NULL);
         eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
@@ -758,12 +764,12 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
 static void
 build_header(struct ovs_action_push_tnl *data,
              const struct netdev_tnl_build_header_params *params,
-             uint16_t key, bool inherit_df)
+             uint16_t key)
 {
     eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
                     key);
     data->header_len += EOIP_HLEN;
-    if (inherit_df) {
+    if (params->flow->tunnel.flags & FLOW_TNL_F_EOIP_INHERIT_DF) {
         struct ip_header *ip = (void *) eoip_push_ip(data);
 
         ip->ip_frag_off |= htons(EOIP_IP_INHERIT_DF);
@@ -776,7 +782,7 @@ build_header(struct ovs_action_push_tnl *data,
 static void
 build_header6(struct ovs_action_push_tnl *data,
               const struct netdev_tnl_build_header_params *params,
-              uint16_t key, bool inherit_df)
+              uint16_t key)
 {
     struct ovs_16aligned_ip6_hdr *ip6;
     ovs_be32 flow;
@@ -790,7 +796,7 @@ build_header6(struct ovs_action_push_tnl *data,
     if (params->flow->tunnel.flags & FLOW_TNL_F_DONT_FRAGMENT) {
         flow |= htonl(EOIP6_LABEL_DF);
     }
-    if (inherit_df) {
+    if (params->flow->tunnel.flags & FLOW_TNL_F_EOIP_INHERIT_DF) {
         flow |= htonl(EOIP6_LABEL_INHERIT_DF);
     }
     put_16aligned_be32(&ip6->ip6_flow, flow);
@@ -816,14 +822,13 @@ netdev_eoip_build_header(const struct netdev *netdev,
         drop(tunnel, EOIP_DROP_KEY_OUT_OF_RANGE, &src, &dst, key);
         return ERANGE;
     }
-    (params->is_ipv6 ? build_header6 : build_header)(
-        data, params, key, eoip_tunnel_inherits_df(tunnel));
+    (params->is_ipv6 ? build_header6 : build_header)(data, params, key);
     data->tnl_type = OVS_VPORT_TYPE_EOIP;
     return 0;
 }
 
 static bool
-inherits_df(const struct ovs_action_push_tnl *push)
+push_inherits_df(const struct ovs_action_push_tnl *push)
 {
     const struct ip_header *ip = (void *) eoip_push_ip(push);
 
@@ -864,7 +869,7 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
     memcpy(eth, prepared, ETH_HEADER_LEN);
     eoip_put_outer(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
                    frame_bytes);
-    if (OVS_UNLIKELY(inherits_df(data))) {
+    if (OVS_UNLIKELY(push_inherits_df(data))) {
         eoip_put_df(eth + ETH_HEADER_LEN,
                     eoip_df(prepared + ETH_HEADER_LEN,
                             eth + EOIP_PUSH_BYTES, frame_bytes));
@@ -1280,6 +1285,12 @@ underlay_mtu(const struct netdev *tunnel, int mtu)
     eoip_tunnel_set_underlay_mtu(netdev_eoip_cast(tunnel)->tunnel, mtu);
 }
 
+static bool
+inherits_df(const struct netdev *tunnel)
+{
+    return eoip_tunnel_inherits_df(netdev_eoip_cast(tunnel)->tunnel);
+}
+
 static void
 port_changed(const char *type, odp_port_t port)
 {
@@ -1335,6 +1346,7 @@ eoip_provider_register(void)
         .kept_back = kept_back,
         .limit_push = limit_push,
         .underlay_mtu = underlay_mtu,
+        .inherits_df = inherits_df,
         .fragment = fragment,
         .set_other_config = set_other_config,
         .unclaimed_frame = unclaimed_frame,

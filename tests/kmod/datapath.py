@@ -22,7 +22,7 @@ DP_NAME, DP_UPCALL_PID = 1, 2
 VPORT_PORT_NO, VPORT_TYPE, VPORT_NAME, VPORT_UPCALL_PID = 1, 2, 3, 5
 FLOW_KEY, FLOW_ACTIONS, FLOW_MASK = 1, 2, 7
 KEY_IN_PORT, KEY_ETHERNET, KEY_TUNNEL = 3, 4, 16
-TUNNEL_ID, TUNNEL_DST, TUNNEL_TTL = 0, 2, 4
+TUNNEL_ID, TUNNEL_DST, TUNNEL_TTL, TUNNEL_DF, TUNNEL_OAM = 0, 2, 4, 5, 7
 ACTION_OUTPUT, ACTION_SET = 1, 3
 
 TYPE_INTERNAL, TYPE_EOIP = 2, 147
@@ -104,13 +104,18 @@ class Datapath(rtnl.Rtnl):
                   + attribute(FLOW_MASK, match(0xffffffff, b"\0"))
                   + attribute(FLOW_ACTIONS, actions), rtnl.NLM_F_CREATE)
 
+    def delete_flows(self):
+        self.call("ovs_flow", DEL, b"")
+
 
 def output(port):
     return attribute(ACTION_OUTPUT, u32(port))
 
 
-def set_tunnel(tunnel_id, remote):
+def set_tunnel(tunnel_id, remote, *flags):
+    """`flags` are such as TUNNEL_DF."""
     return attribute(ACTION_SET, attribute(
         KEY_TUNNEL, attribute(TUNNEL_ID, struct.pack("!Q", tunnel_id))
         + attribute(TUNNEL_DST, socket.inet_aton(remote))
-        + attribute(TUNNEL_TTL, b"\x40")))
+        + attribute(TUNNEL_TTL, b"\x40")
+        + b"".join(map(attribute, flags))))

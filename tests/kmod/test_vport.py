@@ -12,7 +12,10 @@ import pathlib
 
 import modules
 from bed import INNER, UNDERLAY
-from datapath import (TYPE_EOIP, TYPE_INTERNAL, Datapath, output, set_tunnel)
+from datapath import (TUNNEL_DF, TUNNEL_OAM, TYPE_EOIP, TYPE_INTERNAL, Datapath,
+                      output, set_tunnel)
+from packets import ARP_REQUEST, ipv4
+from peer import outer
 from rtnl import IFF_UP, NetlinkError
 from sandbox import Skip, check, check_equal, run, until
 
@@ -105,6 +108,28 @@ def test_traffic(bed):
         bed.ping_both_ways()
         bed.ping_both_ways(1472)
         bed.tcp_both_ways(500_000)
+
+
+def test_df(bed):
+    """A flow says what the outer DF bit is: set, or by a flag that EoIP has no
+    other use for, that of a frame which has one."""
+    known()
+    ether = b"\xff" * 6 + bytes.fromhex("0200000000110800")
+    frames = [ether + ipv4(bytes(30), proto=253, fragment=fragment)
+              for fragment in (0, 0x4000)] + [ARP_REQUEST]
+    with datapath(bed) as dp:
+        dp.add_port(NAME, *PORT)
+        dp.add_port("in", TYPE_INTERNAL, 2)
+        bed.rtnl("a").up("in")
+        for flags, expected in (((), (0, 0, 0)),
+                                ((TUNNEL_DF,), (1, 1, 1)),
+                                ((TUNNEL_OAM,), (0, 1, 0)),
+                                ((TUNNEL_DF, TUNNEL_OAM), (0, 1, 1))):
+            dp.add_flow(2, set_tunnel(100, UNDERLAY["b"], *flags) + output(1))
+            check_equal(f"DF with the flags {flags}", tuple(
+                outer(bed, frame, device="in")[6] >> 6
+                for frame in frames), expected)
+            dp.delete_flows()
 
 
 def test_existing_device_is_linked(bed):

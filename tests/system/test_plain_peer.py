@@ -207,3 +207,39 @@ def test_conversation(sandbox):
         until(lambda: "fe:7d:41:89:df:2a" in sandbox.exec(
             "host-a", "ip", "neigh", "show", "10.0.0.3"),
             "host-a does not take the answer")
+
+
+def test_dont_fragment(sandbox):
+    """dont_fragment: the outer DF bit is that of each IPv4 frame, tagged or
+    not; other frames have what df_default says."""
+    add_tunnel_100(sandbox)
+    ether = b"\xff" * 6 + sandbox.mac("host-a")
+
+    def inner(df, tag=b""):
+        return ether + tag + b"\x08\x00" + ipv4(
+            bytes(30), "10.0.0.1", "10.0.0.255", proto=253,
+            fragment=0x4000 if df else 0)
+
+    other = ether + b"\x88\xb5" + bytes(46)
+    tag = bytes.fromhex("81000007")
+    with Peer(sandbox) as peer:
+        def outer_df(frame):
+            peer.host_a.send(frame)
+            packet = peer.underlay.wait_for(
+                lambda seen: seen[34:38] == MAGIC and seen[42:] == frame,
+                "the frame does not leave")
+            return packet[20:22]
+
+        for setting, free, bound, others in (
+                ("df_default=false", False, False, False),
+                ("dont_fragment=inherit", False, True, False),
+                ("df_default=true", False, True, True),
+                ("dont_fragment=no", True, True, True),
+                ("dont_fragment=inherit", False, True, True)):
+            sandbox.vsctl("a", "set", "interface", "e1", f"options:{setting}")
+            sandbox.appctl("a", "revalidator/wait")
+            for frame, df in ((inner(False), free), (inner(True), bound),
+                              (inner(False, tag), free),
+                              (inner(True, tag), bound), (other, others)):
+                check_equal(f"DF after {setting}, frame {frame[12:36].hex()}",
+                            outer_df(frame).hex(), "4000" if df else "0000")

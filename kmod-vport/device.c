@@ -107,6 +107,7 @@ static void eoip_device_free(struct net_device *dev)
 {
 	struct eoip_device *device = netdev_priv(dev);
 
+	eoip_mss_rules_free(device);
 	gro_cells_destroy(&device->gro_cells);
 	free_percpu(dev->tstats);
 }

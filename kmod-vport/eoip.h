@@ -6,9 +6,9 @@
  * A namespace of the underlay knows all tunnels that end in it.
  *
  *   packet in  -> gro.c -> ipv4.c, ipv6.c -> tunnels.c (find) -> receive.c,
- *                 mss.c
+ *                 mss.c, mss_rules.c
  *   frame out  -> send.c -> segment.c -> ipv4.c, ipv6.c
- *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c
+ *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c, mss_rules.c
  *
  * EoIP is over IPv4, EoIPv6 over IPv6; an IPv4 address is kept as IPv6 maps
  * it, and one of IPv6 makes a tunnel one of EoIPv6.
@@ -85,6 +85,7 @@ struct eoip_device {
 	struct eoip_tunnel __rcu *tunnel;
 	struct gro_cells gro_cells;
 	bool external;			/* For life. */
+	struct rhashtable __rcu *mss_rules; /* NULL: there never was one. */
 
 	unsigned long last_heard;	/* jiffies of the last valid packet. */
 	unsigned long next_keepalive;	/* jiffies. */
@@ -166,7 +167,28 @@ bool eoip_receive(struct sk_buff *skb, struct eoip_device *device,
 
 /* mss.c */
 void eoip_mss_clamp(struct sk_buff *skb, struct eoip_device *device,
-		    unsigned int outer, bool ipv6);
+		    unsigned int outer, const struct eoip_packet *packet);
+
+/* The packets that a rule is about; no padding, since it is hashed as bytes. */
+struct eoip_mss_match {
+	struct in6_addr remote;	/* 0: any. */
+	struct in6_addr local;	/* 0: any. */
+	u32 id;			/* Or EOIP_MSS_ANY_ID. */
+};
+
+#define EOIP_MSS_ANY_ID		U32_MAX
+#define EOIP_MSS_RULES_MAX	65536
+
+/* mss_rules.c */
+bool eoip_mss_rules_find(const struct eoip_device *device,
+			 const struct in6_addr *remote,
+			 const struct in6_addr *local, u16 id, bool otherwise);
+int eoip_mss_rules_set(struct eoip_device *device,
+		       const struct eoip_mss_match *match, bool clamp,
+		       struct netlink_ext_ack *extack);
+void eoip_mss_rules_remove(struct eoip_device *device,
+			   const struct eoip_mss_match *match);
+void eoip_mss_rules_free(struct eoip_device *device);
 
 /* Where and how a frame goes: what becomes the outer header. */
 struct eoip_path {

@@ -54,30 +54,42 @@ static int eoip_mss_find_syn(const struct sk_buff *skb, unsigned int *headers)
 	return tcp && tcp->syn ? offset : -1;
 }
 
-/*
- * The tunnel's MTU: the device's own, or, of an external device, what the
- * route back to where the packet with header @outer came from can take.
- */
-static unsigned int eoip_mss_mtu(struct eoip_device *device, const void *outer,
-				 bool ipv6)
+/* The path back to where a packet with the header @outer came from. */
+static void eoip_mss_path(struct eoip_path *path, const void *outer,
+			  const struct eoip_packet *packet)
 {
 	const struct ipv6hdr *ip6h = outer;
 	const struct iphdr *iph = outer;
-	struct eoip_path path = { .ipv6 = ipv6 };
+
+	*path = (struct eoip_path){ .id = packet->id, .ipv6 = packet->ipv6 };
+	if (packet->ipv6) {
+		path->remote = ip6h->saddr;
+		path->local = ip6h->daddr;
+	} else {
+		ipv6_addr_set_v4mapped(iph->saddr, &path->remote);
+		ipv6_addr_set_v4mapped(iph->daddr, &path->local);
+	}
+}
+
+/*
+ * The MTU of the tunnel that a SYN came out of, or 0 if that is to be left
+ * alone.  A device has one; tunnels of an external device have what the route
+ * back can take.
+ */
+static unsigned int eoip_mss_mtu(struct eoip_device *device, const void *outer,
+				 const struct eoip_packet *packet, bool clamp)
+{
+	struct eoip_path path;
 	unsigned int mtu;
 
 	if (!device->external)
 		return READ_ONCE(device->dev->mtu);
-	if (ipv6) {
-		path.remote = ip6h->saddr;
-		path.local = ip6h->daddr;
-	} else {
-		ipv6_addr_set_v4mapped(iph->saddr, &path.remote);
-		ipv6_addr_set_v4mapped(iph->daddr, &path.local);
-	}
-	if (eoip_path_route(device, &path, 0, NULL))
+	eoip_mss_path(&path, outer, packet);
+	if (!eoip_mss_rules_find(device, &path.remote, &path.local, path.id,
+				 clamp) ||
+	    eoip_path_route(device, &path, 0, NULL))
 		return 0;
-	mtu = dst_mtu(path.dst) - eoip_overhead(ipv6);
+	mtu = dst_mtu(path.dst) - eoip_overhead(path.ipv6);
 	dst_release(path.dst);
 	return mtu;
 }
@@ -102,10 +114,10 @@ static void eoip_mss_lower(struct sk_buff *skb, struct tcphdr *tcp, u8 *option,
 
 /*
  * Lowers the maximum segment size of a parsed frame, if it is a SYN of a
- * device that clamps; @outer is the outer IP header's offset from skb->head.
+ * tunnel that clamps; @outer is the outer IP header's offset from skb->head.
  */
 void eoip_mss_clamp(struct sk_buff *skb, struct eoip_device *device,
-		    unsigned int outer, bool ipv6)
+		    unsigned int outer, const struct eoip_packet *packet)
 {
 	const struct eoip_tunnel *tunnel = rcu_dereference(device->tunnel);
 	unsigned int headers, mtu, len;
@@ -113,12 +125,14 @@ void eoip_mss_clamp(struct sk_buff *skb, struct eoip_device *device,
 	u8 *option, *end;
 	int offset;
 
-	if (!tunnel || !tunnel->params.clamp_mss)
+	if (!tunnel || (!tunnel->params.clamp_mss &&
+			!rcu_access_pointer(device->mss_rules)))
 		return;
 	offset = eoip_mss_find_syn(skb, &headers);
 	if (offset < 0)
 		return;
-	mtu = eoip_mss_mtu(device, skb->head + outer, ipv6);
+	mtu = eoip_mss_mtu(device, skb->head + outer, packet,
+			   tunnel->params.clamp_mss);
 	if (mtu <= headers || skb_ensure_writable(skb, offset + sizeof(*tcp)))
 		return;
 	len = __tcp_hdrlen((struct tcphdr *)(skb->data + offset));

@@ -15,6 +15,14 @@
 #include "compat.h"
 #include "eoip.h"
 
+static const struct nla_policy
+eoip_mss_rule_policy[IFLA_EOIP_CLAMP_MSS + 1] = {
+	[IFLA_EOIP_ID]			= { .type = NLA_U32 },
+	[IFLA_EOIP_LOCAL]		= NLA_POLICY_MIN_LEN(sizeof(__be32)),
+	[IFLA_EOIP_REMOTE]		= NLA_POLICY_MIN_LEN(sizeof(__be32)),
+	[IFLA_EOIP_CLAMP_MSS]		= { .type = NLA_U8 },
+};
+
 static const struct nla_policy eoip_policy[IFLA_EOIP_MAX + 1] = {
 	/* All attributes have exactly the length of their type. */
 	[0]				= { .strict_start_type = 1 },
@@ -29,6 +37,8 @@ static const struct nla_policy eoip_policy[IFLA_EOIP_MAX + 1] = {
 	[IFLA_EOIP_KEEPALIVE_INTERVAL]	= { .type = NLA_U32 },
 	[IFLA_EOIP_KEEPALIVE_RETRIES]	= { .type = NLA_U8 },
 	[IFLA_EOIP_CLAMP_MSS]		= { .type = NLA_U8 },
+	[IFLA_EOIP_MSS_RULE]		=
+		NLA_POLICY_NESTED(eoip_mss_rule_policy),
 };
 
 /* Whether an attribute is an address of one family or the other. */
@@ -138,10 +148,10 @@ static int eoip_validate_external(struct nlattr *data[],
 
 	for (i = 1; i <= IFLA_EOIP_MAX; i++) {
 		if (!data[i] || i == IFLA_EOIP_COLLECT_METADATA ||
-		    i == IFLA_EOIP_CLAMP_MSS)
+		    i == IFLA_EOIP_CLAMP_MSS || i == IFLA_EOIP_MSS_RULE)
 			continue;
 		NL_SET_ERR_MSG_ATTR(extack, data[i],
-				    "eoip: an external device takes clamp-mss, and no other attribute");
+				    "eoip: an external device takes clamp-mss or mss-rule, and no other attribute");
 		return -EINVAL;
 	}
 	return 0;
@@ -265,6 +275,14 @@ static int eoip_register(struct net_device *dev, struct net *underlay,
 	return err;
 }
 
+static int eoip_refuse_mss_rule(struct nlattr *data[],
+				struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG_ATTR(extack, data[IFLA_EOIP_MSS_RULE],
+			    "eoip: mss-rule is for an external device that exists");
+	return -EINVAL;
+}
+
 int eoip_newlink(struct net *underlay, struct net_device *dev,
 		 struct nlattr *tb[], struct nlattr *data[],
 		 struct netlink_ext_ack *extack)
@@ -273,6 +291,8 @@ int eoip_newlink(struct net *underlay, struct net_device *dev,
 	struct eoip_device *device = netdev_priv(dev);
 
 	params.external = data && data[IFLA_EOIP_COLLECT_METADATA];
+	if (data && data[IFLA_EOIP_MSS_RULE])
+		return eoip_refuse_mss_rule(data, extack);
 	if (!params.external &&
 	    (!data || !data[IFLA_EOIP_ID] || !data[IFLA_EOIP_REMOTE])) {
 		NL_SET_ERR_MSG(extack,
@@ -288,6 +308,54 @@ int eoip_newlink(struct net *underlay, struct net_device *dev,
 		dev->mtu = eoip_device_default_mtu(device, &params);
 	}
 	return eoip_register(dev, underlay, &params, extack);
+}
+
+/* Whatever else a message says with a rule, it is refused. */
+static int eoip_validate_mss_rule(struct nlattr *data[], struct nlattr *tb[],
+				  struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (data[IFLA_EOIP_CLAMP_MSS]) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_EOIP_CLAMP_MSS],
+				    "eoip: mss-rule and clamp-mss are two changes");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, IFLA_EOIP_CLAMP_MSS,
+			       data[IFLA_EOIP_MSS_RULE], eoip_mss_rule_policy,
+			       extack);
+	if (!err)
+		err = eoip_validate_addresses(tb, extack);
+	if (!err)
+		err = eoip_validate_numbers(tb, extack);
+	return err;
+}
+
+static int eoip_change_mss_rule(struct eoip_device *device,
+				struct nlattr *data[],
+				struct netlink_ext_ack *extack)
+{
+	struct eoip_mss_match match = { .id = EOIP_MSS_ANY_ID };
+	struct nlattr *tb[IFLA_EOIP_MAX + 1] = { };
+	int err;
+
+	if (!device->external)
+		return eoip_refuse_mss_rule(data, extack);
+	err = eoip_validate_mss_rule(data, tb, extack);
+	if (err)
+		return err;
+	if (tb[IFLA_EOIP_ID])
+		match.id = ntohl(nla_get_be32(tb[IFLA_EOIP_ID]));
+	if (tb[IFLA_EOIP_LOCAL])
+		match.local = eoip_get_address(tb[IFLA_EOIP_LOCAL]);
+	if (tb[IFLA_EOIP_REMOTE])
+		match.remote = eoip_get_address(tb[IFLA_EOIP_REMOTE]);
+	if (tb[IFLA_EOIP_CLAMP_MSS])
+		return eoip_mss_rules_set(device, &match,
+					  nla_get_u8(tb[IFLA_EOIP_CLAMP_MSS]),
+					  extack);
+	eoip_mss_rules_remove(device, &match);
+	return 0;
 }
 
 static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
@@ -311,6 +379,8 @@ static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
 		err = eoip_validate_external(data, extack);
 	if (err)
 		return err;
+	if (data[IFLA_EOIP_MSS_RULE])
+		return eoip_change_mss_rule(device, data, extack);
 	eoip_parse(&params, data);
 	err = eoip_check(device, &params, extack);
 	if (!err)

@@ -86,7 +86,7 @@ static int eoip_receive_decapsulate(struct sk_buff *skb,
 	if (!eoip_frame_parse(skb)) {
 		if (eoip_receive_ecn(skb, skb->head + outer, packet->ipv6) > 1)
 			return EOIP_KMOD_DROP_ECN;
-		eoip_mss_clamp(skb, device, outer, packet->ipv6);
+		eoip_mss_clamp(skb, device, outer, packet);
 		*may_merge = eoip_receive_may_merge(skb, device->dev);
 	}
 

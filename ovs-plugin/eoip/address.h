@@ -6,6 +6,7 @@
 #define EOIP_ADDRESS_H
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,7 +27,7 @@ struct Address {
     [[nodiscard]] bool is_unicast() const;
     [[nodiscard]] bool is_link_local() const;  // Of IPv6.
 
-    bool operator==(const Address &) const = default;
+    auto operator<=>(const Address &) const = default;
 };
 
 // Only what is one address to everybody: four decimal numbers, or IPv6 as

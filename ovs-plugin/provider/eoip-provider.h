@@ -2,7 +2,8 @@
  *
  * The C interface between netdev-eoip.c, which faces OVS, and the C++ behind
  * it: tunnel.cc (configuration and counters of one tunnel), learning.cc (its
- * peer), datapath.cc (packets) and show.cc (ovs-appctl eoip/show).
+ * peer), keepalives.cc, datapath.cc and fragments.cc (packets), clamping.cc
+ * (what the kernel's datapath is told) and show.cc (ovs-appctl eoip/show).
  *
  * Nothing here knows OVS's netdevs or packets.  Addresses are IPv6 with IPv4
  * mapped into it, as OVS keeps them; keys and lengths are in host order. */
@@ -315,6 +316,19 @@ void eoip_learning_wait(void);
 bool eoip_learning_look(struct eoip_tunnel *, uint64_t rx_packets,
                         long long passed, struct smap *ovs_options,
                         struct eoip_match *match);
+
+/* The kernel's datapath, whose ports share 'device'. */
+
+/* One of its ports, and which packets are that port's. */
+struct eoip_kernel_port {
+    struct eoip_match match;
+    const struct eoip_tunnel *tunnel;
+};
+
+/* Main thread: tells the kernel what has changed since this was called last
+ * in which of the 'n' ports at 'ports', all that there are, clamp the MSS. */
+void eoip_clamping_update(const struct eoip_kernel_port *ports, size_t n,
+                          const char *device);
 
 /* ovs-appctl eoip/show. */
 

@@ -57,6 +57,9 @@ static bool have_names;
 static bool have_learners;
 static bool have_fragments;
 
+/* Set when the kernel may have to be told of it.  Any thread. */
+static atomic_bool ports_changed = false;
+
 /* The functions that all tunnels of OVS have in common. */
 static struct netdev_class common;
 
@@ -196,6 +199,7 @@ netdev_eoip_destruct(struct netdev *netdev)
     if (dev->tunnel) {
         eoip_keepalive_stop(dev->tunnel);
     }
+    atomic_store_relaxed(&ports_changed, true);
     common.destruct(netdev);
 }
 
@@ -459,6 +463,7 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
         eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
         have_names |= eoip_tunnel_has_names(dev->tunnel);
         have_learners |= learns;
+        atomic_store_relaxed(&ports_changed, true);
         log_config(netdev, ovs_options);
     }
     smap_destroy(ovs_options);
@@ -566,12 +571,44 @@ look_after_all(long long int passed)
     free(vports);
 }
 
+/* Tells the kernel which ports its datapath has. */
+static void
+tell_kernel(void)
+{
+    struct eoip_kernel_port *ports;
+    struct netdev **vports;
+    size_t n_vports, n = 0;
+
+    vports = netdev_get_vports(&n_vports);
+    ports = xcalloc(n_vports + 1, sizeof *ports);
+    for (size_t i = 0; i < n_vports; i++) {
+        struct netdev_eoip *dev = eoip_is_type(vports[i])
+            ? netdev_eoip_cast(vports[i]) : NULL;
+
+        if (dev && dev->node && is_in_kernel(vports[i])) {
+            ports[n++] = (struct eoip_kernel_port) {
+                .match = dev->node->match, .tunnel = dev->tunnel,
+            };
+        }
+        netdev_close(vports[i]);
+    }
+    eoip_clamping_update(ports, n, EOIP_DPIF_PORT);
+    free(ports);
+    free(vports);
+}
+
 static void
 netdev_eoip_run(const struct netdev_class *class)
 {
     struct netdev *changed;
+    bool tell;
 
     common.run(class);
+    atomic_read_relaxed(&ports_changed, &tell);
+    if (tell) {
+        atomic_store_relaxed(&ports_changed, false);
+        tell_kernel();
+    }
     while ((changed = eoip_keepalive_next_changed())) {
         netdev_change_seq_changed(changed);
     }

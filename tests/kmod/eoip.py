@@ -24,7 +24,10 @@ ATTRIBUTES = {
     "interval": (32, "u32"),
     "retries": (33, "u8"),
     "clamp_mss": (34, "u8"),
+    "mss_rule": (35, "nested"),
 }
+
+MSS_RULES_MAX = 65536
 
 DF_NO, DF_SET, DF_INHERIT = range(3)
 

@@ -42,7 +42,8 @@ def attributes_of_uapi():
     table, number = {}, 0
     for name, given, kind in found:
         number = int(given) if given else number + 1
-        table[name] = (number, kind)
+        table[name] = (number | (NLA_F_NESTED if kind == "nested" else 0),
+                       kind)
     return table
 
 
@@ -167,9 +168,21 @@ def good_value(rng, name, kind):
         return struct.pack("=I", rng.choice((0, 0, 1, 2, 3)))
     if name == "DF":
         return bytes([rng.randrange(3)])
+    if kind == "nested":
+        return good_rule(rng)
     if kind == "u8":
         return bytes([rng.choice((0, 1, 2, 64, 255))])
     return struct.pack("=I", rng.choice((0, 1, 10, 65535)))
+
+
+def good_rule(rng):
+    """Of few tunnels, so that some are changed and some forgotten."""
+    names = [name for name in ("ID", "LOCAL", "REMOTE", "CLAMP_MSS")
+             if rng.random() < 0.6]
+    return b"".join(attribute(ATTRIBUTES[name][0], bytes([rng.randrange(2)])
+                              if name == "CLAMP_MSS" else
+                              good_value(rng, name, ATTRIBUTES[name][1]))
+                    for name in names)
 
 
 def bad_value(rng, value):
@@ -196,6 +209,7 @@ def good_data(rng):
     else:
         names |= {"ID", "REMOTE"}
         names -= {"COLLECT_METADATA"}
+    names -= {"MSS_RULE"}  # For a device that is there.
     return [(ATTRIBUTES[name][0], good_value(rng, name, ATTRIBUTES[name][1]))
             for name in sorted(names)]
 
@@ -301,6 +315,8 @@ class Worker:
             self.counts["change without a device"] += 1
             return
         names = rng.sample(sorted(ATTRIBUTES), rng.choice((0, 1, 1, 2, 3)))
+        if ATTRIBUTES["COLLECT_METADATA"][0] in before and rng.random() < 0.7:
+            names = ["MSS_RULE"]
         data = [(ATTRIBUTES[key][0], good_value(rng, key, ATTRIBUTES[key][1]))
                 for key in names]
         spoilt = rng.random() < 0.5

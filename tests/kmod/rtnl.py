@@ -24,6 +24,7 @@ NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NLMSGERR_ATTR_MSG = 1
 NLA_TYPE_MASK = 0x3fff
+NLA_F_NESTED = 0x8000
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_NEWNEIGH = 20, 28
@@ -76,6 +77,8 @@ def encode(kind, value):
         return b""
     if kind == "ip":
         return socket.inet_pton(family_of(value), value)
+    if kind == "nested":
+        return info_data(value)
     return struct.pack({"u8": "=B", "u32": "=I", "be32": ">I"}[kind], value)
 
 
@@ -96,7 +99,8 @@ def info_data(options):
     for name, value in options.items():
         number, kind = eoip.ATTRIBUTES.get(name, (name, "raw"))
         if value is not False:
-            data += attribute(number, value if isinstance(value, bytes)
+            nested = NLA_F_NESTED if kind == "nested" else 0
+            data += attribute(number | nested, value if isinstance(value, bytes)
                               else encode(kind, value))
     return data
 

@@ -10,6 +10,7 @@ import struct
 import eoip
 import modules
 import rtnl
+import test_mss
 from bed import INNER, MAC, UNDERLAY
 from packets import ARP_REQUEST
 from packets import eoip as eoip_packet
@@ -327,6 +328,23 @@ def test_external(bed):
     bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
     check_equal("tx_drop_key_out_of_range",
                 bed.counters("a", "ext")["tx_drop_key_out_of_range"], 1)
+
+
+def test_mss_rules(bed):
+    """A rule may be of IPv6 addresses, and is then of EoIPv6."""
+    underlay(bed)
+    bed.tunnel("a", "ext", external=True)
+    frame = test_mss.over_ipv4(test_mss.mss_option(8960))
+    lowered = test_mss.over_ipv4(test_mss.mss_option(1500 - 56 - 40))
+    with injector_of(bed, "ext") as injector:
+        for packets, fits in (({"remote": ADDRESS["b"], "id": 100}, True),
+                              ({"local": ADDRESS["a"]}, True),
+                              ({"remote": UNDERLAY["b"], "id": 100}, False),
+                              ({"remote": "fd01::3"}, False)):
+            test_mss.rule(bed, 0, **packets)
+            injector.expect(f"a rule of {packets}", [ipv6(eoipv6(frame))],
+                            [frame if fits else lowered])
+            test_mss.rule(bed, **packets)
 
 
 def test_ipsec(bed):

@@ -4,12 +4,14 @@ fits the tunnel, and nothing else is touched."""
 
 import struct
 
+import eoip
 from bed import INNER, UNDERLAY
 from packets import checksum
 from packets import eoip as eoip_packet
 from packets import ipv4
 from peer import Injector, packet
 from sandbox import check_equal
+from test_options import refusal
 
 ETHERNET = b"\xff" * 6 + bytes.fromhex("020000000011")
 SYN, ACK = 2, 16
@@ -132,3 +134,121 @@ def test_external(bed):
         bed.ip("a", f"route add {UNDERLAY['b']}/32 dev u mtu 1000")
         check_clamped(injector, "over 1000", over_ipv4(mss_option(8960)),
                       over_ipv4(mss_option(1000 - 42 - 40)))
+
+
+BIG = over_ipv4(mss_option(8960))
+LOWERED = over_ipv4(mss_option(MTU - 40))
+
+
+def rule(bed, clamp=None, **packets):
+    """Of a's device ext: without `clamp` it is forgotten."""
+    if clamp is not None:
+        packets["clamp_mss"] = clamp
+    bed.rtnl("a").change("ext", {"mss_rule": packets})
+
+
+def test_rules(bed):
+    """The most exact rule that fits decides, whatever else there is; where
+    none is left, the device's own setting."""
+    bed.tunnel("a", "ext", external=True)
+    # Any packets; those to an address, from an address, and of an id.
+    wider = [{key: value for key, value in (
+        ("id", 100), ("remote", UNDERLAY["b"]), ("local", UNDERLAY["a"]))
+        if key in keys} for keys in (
+            "", "local", "remote", "remote local", "id", "id local",
+            "id remote", "id remote local")]
+
+    def check_rule(injector, what, clamp):
+        check_clamped(injector, what, BIG, LOWERED if clamp else BIG)
+
+    with Injector(bed, "ext") as injector:
+        for own in (1, 0):
+            bed.rtnl("a").change("ext", {"clamp_mss": own})
+            check_rule(injector, "without rules", own)
+            for number, packets in enumerate(wider):
+                rule(bed, (number + 1 + own) % 2, **packets)
+                check_rule(injector, f"{packets} among wider ones",
+                           (number + 1 + own) % 2)
+            for other in ({"id": 101}, {"remote": "192.0.2.3", "id": 100},
+                          {"local": "192.0.2.9", "id": 100}):
+                rule(bed, 0, **other)
+                rule(bed, 1, **other)
+                check_rule(injector, f"beside {other}", own)
+                rule(bed, **other)
+            for number, packets in reversed(list(enumerate(wider))):
+                check_rule(injector, f"{packets} is left",
+                           (number + 1 + own) % 2)
+                rule(bed, **packets)
+            check_rule(injector, "rules that are gone", own)
+            rule(bed, **wider[0])
+
+
+def test_rules_changed(bed):
+    """A rule can be changed and forgotten; another id is no business of it;
+    a device that is made anew has none."""
+    bed.tunnel("a", "ext", external=True)
+    with Injector(bed, "ext") as injector:
+        rule(bed, 0, id=0)
+        check_clamped(injector, "a rule of id 0", BIG, LOWERED)
+        for clamp in (0, 1, 0):
+            rule(bed, clamp, id=100)
+            check_clamped(injector, f"changed to {clamp}", BIG,
+                          LOWERED if clamp else BIG)
+        injector.expect("id 101", [packet(eoip_packet(BIG, 101))], [LOWERED])
+    bed.rtnl("a").delete("ext")
+    bed.tunnel("a", "ext", external=True)
+    with Injector(bed, "ext") as injector:
+        check_clamped(injector, "a new device", BIG, LOWERED)
+
+
+def test_rules_refused(bed):
+    """One sentence each, and the rule that was there stays."""
+    bed.tunnel("a", "ext", external=True)
+    bed.tunnel("a", "e1", remote="192.0.2.77")
+    refusal("a rule at creation", bed.rtnl("b").add, "ext",
+            options={"external": True, "mss_rule": {"id": 1, "clamp_mss": 0}},
+            words=["mss-rule", "external"])
+    refusal("a rule of another kind of device", bed.rtnl("a").change, "e1",
+            {"mss_rule": {"id": 1, "clamp_mss": 0}},
+            words=["mss-rule", "external"])
+    rule(bed, 0, id=100)
+    refusal("two changes", bed.rtnl("a").change, "ext",
+            {"mss_rule": {"id": 100, "clamp_mss": 1}, "clamp_mss": 0},
+            words=["mss-rule", "clamp-mss"])
+    for what, packets, words in (
+            ("id", {"id": 65536}, ["id", "65535"]),
+            ("remote", {"remote": "224.0.0.1"}, ["remote", "unicast"]),
+            ("local", {"local": "255.255.255.255"}, ["local", "unicast"]),
+            ("an address of 5 bytes", {"remote": bytes(5)}, ["remote"])):
+        refusal(what, bed.rtnl("a").change, "ext",
+                {"mss_rule": {"id": 100, "clamp_mss": 1, **packets}},
+                words=words)
+    refusal("clamp_mss", bed.rtnl("a").change, "ext",
+            {"mss_rule": {"id": 100, "clamp_mss": 2}}, words=["mss"])
+    for what, value in (
+            ("ttl", {"id": 100, "clamp_mss": 1, "ttl": 3}),
+            ("another rule", {"id": 100, "clamp_mss": 1,
+                              "mss_rule": {"id": 1}}),
+            ("half an id", {"id": b"\0\0", "clamp_mss": 1}),
+            ("half an address", {"remote": b"\0\0", "clamp_mss": 1})):
+        refusal(f"{what} in a rule", bed.rtnl("a").change, "ext",
+                {"mss_rule": value}, ours=False)
+    refusal("a rule without the mark of a nest", bed.rtnl("a").change, "ext",
+            {eoip.ATTRIBUTES["mss_rule"][0]: b""}, ours=False)
+    with Injector(bed, "ext") as injector:
+        check_clamped(injector, "as before", BIG, BIG)
+
+
+def test_rules_limit(bed):
+    """As many as there are ids, and not one more."""
+    bed.tunnel("a", "ext", external=True)
+    for number in range(eoip.MSS_RULES_MAX):
+        rule(bed, 0, id=number)
+    refusal("one too many", rule, bed, 0, remote=UNDERLAY["b"],
+            words=["65536"], code="ENOSPC")
+    with Injector(bed, "ext") as injector:
+        check_clamped(injector, "among all ids", BIG, BIG)
+        rule(bed, 1, id=100)
+        check_clamped(injector, "changed among all", BIG, LOWERED)
+    rule(bed, id=7)
+    rule(bed, 0, remote=UNDERLAY["b"])

@@ -9,8 +9,8 @@ fits: an MSS of 1418 over IPv4, 1398 over IPv6.  EoIPv6 has 14 bytes less."""
 import socket
 import struct
 
-from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, check_equal,
-                     only)
+from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, Failure,
+                     check_equal, until)
 from packets import checksum, eoip, eoipv6, ethernet, ipv4, ipv6
 
 UP = ["--plain-b"]
@@ -45,14 +45,14 @@ def frame(sandbox, family, tag=b"", **fields):
     return sandbox.mac("host-a") + SOURCE + tag + kind + packet
 
 
-def received(sandbox, family, tag=b"", over_ipv6=False, **fields):
+def received(sandbox, family, tag=b"", over_ipv6=False, key=100, **fields):
     """The TCP header that host-a sees; its checksum is right."""
     sent = frame(sandbox, family, tag, **fields)
     mac = sandbox.mac("a", UNDERLAY_DEVICE)
     sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
     with sandbox.wire("host-a") as host, sandbox.wire("b") as underlay:
-        underlay.send(ethernet(ipv6(eoipv6(sent)), mac, kind=0x86dd)
-                      if over_ipv6 else ethernet(ipv4(eoip(sent)), mac))
+        underlay.send(ethernet(ipv6(eoipv6(sent, key)), mac, kind=0x86dd)
+                      if over_ipv6 else ethernet(ipv4(eoip(sent, key)), mac))
         seen = host.wait_for(lambda seen: seen[6:12] == SOURCE,
                              "host-a sees nothing")
     header = 14 + len(tag) + (20 if family == socket.AF_INET else 40)
@@ -98,13 +98,80 @@ def test_left_alone(sandbox):
         sandbox, socket.AF_INET, flags=0x10)), 1460)
 
 
-@only("netdev", "the device eoip_sys lowers the MSS for all ports")
+def set_clamp(sandbox, port, value):
+    sandbox.vsctl("a", "set", "interface", port,
+                  f"options:clamp_tcp_mss={value}")
+
+
+def mss_of(sandbox, key=100, **how):
+    return mss(received(sandbox, socket.AF_INET, key=key, **how))
+
+
+def check_soon(what, measure, expected):
+    """The kernel is told just after ovs-vsctl was."""
+    try:
+        until(lambda: measure() == expected, what)
+    except Failure:
+        check_equal(what, measure(), expected)
+        raise
+
+
 def test_switched_off(sandbox):
     """clamp_tcp_mss=false."""
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100,
                        clamp_tcp_mss="false")
     for family in socket.AF_INET, socket.AF_INET6:
-        check_equal("MSS", mss(received(sandbox, family)), 1460)
+        check_soon("MSS", lambda: mss(received(sandbox, family)), 1460)
+
+
+def test_switched_off_for_some(sandbox):
+    """Each port as it says, also beside one for all the others, and from the
+    moment that it says so."""
+    sandbox.add_tunnel("a", "e1", remote_ip=ADDRESS["b"], key=100)
+    sandbox.add_tunnel("a", "e2", remote_ip=ADDRESS["b"], key=101,
+                       local_ip=ADDRESS["a"])
+    sandbox.add_tunnel("a", "e3", remote_ip="flow", key="flow",
+                       clamp_tcp_mss="false")
+
+    def all_three():
+        return [mss_of(sandbox, key) for key in (100, 101, 102)]
+
+    check_soon("MSS at e1, e2, e3", all_three, [1418, 1418, 1460])
+    set_clamp(sandbox, "e1", "false")
+    check_soon("MSS without e1's", all_three, [1460, 1418, 1460])
+    set_clamp(sandbox, "e3", "true")
+    check_soon("MSS with e3's", all_three, [1460, 1418, 1418])
+    set_clamp(sandbox, "e1", "true")
+    set_clamp(sandbox, "e2", "false")
+    check_soon("MSS without e2's", all_three, [1418, 1460, 1418])
+    # What is gone has no more to say: the packets are e3's now.
+    sandbox.vsctl("a", "del-port", "br0", "e2")
+    until(lambda: mss_of(sandbox, 101) == 1418, "e2 is gone and not forgotten")
+
+
+def test_switched_off_over_ipv6(sandbox):
+    """Of two ports with one key, the one of IPv6."""
+    sandbox.add_tunnel("a", "e1", remote_ip=ADDRESS["b"], key=100)
+    sandbox.add_tunnel("a", "e2", remote_ip=ADDRESS6["b"], key=100,
+                       clamp_tcp_mss="false")
+    check_soon("MSS over IPv6", lambda: mss_of(sandbox, over_ipv6=True), 1460)
+    check_soon("MSS over IPv4", lambda: mss_of(sandbox), 1418)
+
+
+def test_switched_off_for_good(sandbox):
+    """Also after a restart, and when the device of the kernel was made anew
+    with the last port's going."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100,
+                       clamp_tcp_mss="false")
+    sandbox.restart("a")
+    check_soon("MSS after a restart", lambda: mss_of(sandbox), 1460)
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
+    check_soon("MSS of another port", lambda: mss_of(sandbox), 1418)
+    sandbox.vsctl("a", "del-port", "br0", "e1")
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100,
+                       clamp_tcp_mss="false")
+    check_soon("MSS of the first one again", lambda: mss_of(sandbox), 1460)
 
 
 def set_underlay_mtu(sandbox, mtu):

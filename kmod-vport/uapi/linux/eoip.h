@@ -170,11 +170,21 @@ enum {
 	IFLA_EOIP_KEEPALIVE_INTERVAL = 32, /* u32: seconds; 0: none. */
 	IFLA_EOIP_KEEPALIVE_RETRIES = 33, /* u8: 0: the carrier stays. */
 	IFLA_EOIP_CLAMP_MSS = 34,	/* u8: 0 or 1; default 1. */
+	IFLA_EOIP_MSS_RULE = 35,	/* nested: below. */
 	__IFLA_EOIP_MAX
 };
 
 #define IFLA_EOIP_MAX		(__IFLA_EOIP_MAX - 1)
 #define EOIP_KEEPALIVE_INTERVAL_MAX 65535	/* Seconds.  [infer] */
+
+/*
+ * An external device may clamp the MSS of some tunnels and not of others.
+ * IFLA_EOIP_MSS_RULE, alone in a change of the device, holds ID, LOCAL and
+ * REMOTE, of which those that are missing mean any, and CLAMP_MSS, without
+ * which the rule for just this is forgotten.  Of several rules that fit a SYN
+ * one with an id wins, then one with a remote, then one with a local address;
+ * where none fits, the device's own CLAMP_MSS holds.
+ */
 
 /* The DF bit of the outer header; RouterOS has "no" and "inherit".  [doc] */
 enum eoip_df {

@@ -14,6 +14,7 @@
 #include <compare>
 #include <map>
 #include <optional>
+#include <span>
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -66,7 +67,7 @@ Rules rules_for(std::span<const eoip_kernel_port> ports)
     bool needed = false;
 
     for (const eoip_kernel_port &port : ports) {
-        const bool clamp = port.tunnel->clamp_mss;
+        const bool clamp = eoip_tunnel_clamps_mss(port.tunnel);
 
         if (!eoip_tunnel_is_resolved(port.tunnel)) {
             continue;  // It has no packets.

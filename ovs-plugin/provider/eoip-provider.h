@@ -230,6 +230,9 @@ void eoip_tunnel_set_underlay_mtu(struct eoip_tunnel *, int mtu);
 void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, size_t outer_hlen,
                            void *frame, size_t n_bytes);
 
+/* Any thread: true if the tunnel is to do so. */
+bool eoip_tunnel_clamps_mss(const struct eoip_tunnel *);
+
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);
 

@@ -57,8 +57,10 @@ static bool have_names;
 static bool have_learners;
 static bool have_fragments;
 
-/* Set when the kernel may have to be told of it.  Any thread. */
+/* The kernel has to be told of ports that change, once there was one that does
+ * not clamp the MSS.  The first is set by any thread. */
 static atomic_bool ports_changed = false;
+static bool have_unclamped;
 
 /* The functions that all tunnels of OVS have in common. */
 static struct netdev_class common;
@@ -463,6 +465,7 @@ apply(struct netdev_eoip *dev, struct smap *ovs_options,
         eoip_keepalive_configure(dev->tunnel, netdev, &keepalive_calls);
         have_names |= eoip_tunnel_has_names(dev->tunnel);
         have_learners |= learns;
+        have_unclamped |= !eoip_tunnel_clamps_mss(dev->tunnel);
         atomic_store_relaxed(&ports_changed, true);
         log_config(netdev, ovs_options);
     }
@@ -605,7 +608,7 @@ netdev_eoip_run(const struct netdev_class *class)
 
     common.run(class);
     atomic_read_relaxed(&ports_changed, &tell);
-    if (tell) {
+    if (tell && have_unclamped) {
         atomic_store_relaxed(&ports_changed, false);
         tell_kernel();
     }

@@ -269,13 +269,18 @@ void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
     }
 }
 
+bool eoip_tunnel_clamps_mss(const eoip_tunnel *tunnel)
+{
+    return tunnel->clamp_mss.load(std::memory_order_relaxed);
+}
+
 void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, size_t outer_hlen,
                            void *frame, size_t n_bytes)
 {
     const int overhead = static_cast<int>(outer_hlen) + 14;
     const int mtu = tunnel->underlay_mtu.load(std::memory_order_relaxed);
 
-    if (tunnel->clamp_mss.load(std::memory_order_relaxed) && mtu > overhead) {
+    if (eoip_tunnel_clamps_mss(tunnel) && mtu > overhead) {
         eoip::clamp_mss({static_cast<std::uint8_t *>(frame), n_bytes},
                         static_cast<std::size_t>(mtu - overhead));
     }

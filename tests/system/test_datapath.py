@@ -145,6 +145,12 @@ def test_megaflows(sandbox):
     check("set(tunnel(tun_id=0x4d2,dst=192.0.2.2,ttl=64,flags(key)))" in goes
           and "10.0.0." not in goes.split("actions:")[0],
           f"what goes out is done by {goes}")
+    sandbox.vsctl("a", "set", "interface", "e1",
+                  "options:dont_fragment=inherit")
+    until(lambda: "ttl=64,flags(oam|key))" in sandbox.appctl(
+        "a", "dpctl/dump-flows", "system@ovs-system"),
+        "flows do not say that DF is inherited")
+    sandbox.ping()
     hit, missed = lookups(sandbox)
     sandbox.ping()
     hit, missed = [after - before for after, before

@@ -82,7 +82,7 @@ def payload(rng, seeds):
     if way == 7:
         return rng.choice(seeds)
     data = bytearray(rng.choice(seeds))
-    for _ in range(rng.randrange(1, 5)):
+    for _ in range(rng.randrange(1, 5) if data else 0):  # Some are empty.
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     return bytes(data) if way == 8 else rng.randbytes(rng.randrange(80))
 

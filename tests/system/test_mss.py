@@ -6,6 +6,8 @@
 The underlay's MTU is 1500, so that a packet with a frame of 1458 + 14 bytes
 fits: an MSS of 1418 over IPv4, 1398 over IPv6.  EoIPv6 has 14 bytes less."""
 
+import os
+import signal
 import socket
 import struct
 
@@ -165,6 +167,15 @@ def test_switched_off_for_good(sandbox):
                        clamp_tcp_mss="false")
     sandbox.restart("a")
     check_soon("MSS after a restart", lambda: mss_of(sandbox), 1460)
+    # What the kernel was told before does not outlive a change that is made
+    # while nobody could tell it.
+    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    until(lambda: sandbox.vswitchd_pid("a") is None, "it is still there")
+    sandbox.vsctl("a", "--no-wait", "set", "interface", "e1",
+                  "options:clamp_tcp_mss=true")
+    sandbox.restart("a")
+    check_soon("MSS after a change without ovs-vswitchd",
+               lambda: mss_of(sandbox), 1418)
     sandbox.vsctl("a", "del-port", "br0", "e1")
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100)
     check_soon("MSS of another port", lambda: mss_of(sandbox), 1418)

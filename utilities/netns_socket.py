@@ -45,8 +45,9 @@ def packet_socket(netns, device, timeout=5.0):
     """An AF_PACKET socket that sees and sends whole Ethernet frames."""
     ETH_P_ALL = 3
     with inside(netns):
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
-                             socket.htons(ETH_P_ALL))
+        # With a protocol it would see the frames of all devices until it is
+        # bound to one.
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         sock.bind((device, ETH_P_ALL))
     sock.settimeout(timeout)
     return sock

@@ -6,7 +6,6 @@ packets that are wrong in test_hostile.py.
     host-a -- [br0 e1 | br-phy]====fragments====[br-phy | e1 br0] -- host-b
 """
 
-import contextlib
 import heapq
 import os
 import random
@@ -16,15 +15,14 @@ import subprocess
 import threading
 import time
 
-from sandbox import (ADDRESS, DATAPATH, UNDERLAY_DEVICE, check, check_equal,
-                     only, until)
+from sandbox import (ADDRESS, DATAPATH, UNDERLAY_DEVICE, Failure, check,
+                     check_equal, only, until)
 from packets import ethernet, ipv4
 
 UP = []
 KERNEL_REASSEMBLES = only("netdev", "the kernel's IP layer reassembles")
 
-# How long the flood goes on, and how fast: far below what would overrun the
-# receive buffer, so that whatever is lost was lost by the reassembly.
+# How long the flood goes on, and how fast at most.
 HOSTILE_SECONDS = float(os.environ.get("EOIP_HOSTILE_SECONDS", "10"))
 HOSTILE_PACKETS_PER_SECOND = 10_000
 REASSEMBLY_BYTES = 32 << 20
@@ -293,7 +291,12 @@ def hostile_packet(chance, payload):
 
 
 class Flood:
-    """Hostile fragments for site a, from site b's wire, at a steady rate."""
+    """Hostile fragments for site a, from site b's wire, at a steady rate, but
+    never further ahead of the switch than its receive buffer takes: whatever
+    is lost was lost by the reassembly."""
+
+    # 212,992 bytes of buffer, of which each of these small packets takes 768.
+    AHEAD = 100
 
     def __init__(self, sandbox):
         chance = random.Random(int(os.environ.get("EOIP_TEST_SEED", "1")))
@@ -302,8 +305,11 @@ class Flood:
         # As many as are never the same within the timeout, and more.
         self.frames = [ethernet(hostile_packet(chance, payload), mac)
                        for _ in range(60_000)]
-        self.sock = sandbox.wire("b").sock
+        self.echo = ethernet(ipv4(bytes.fromhex("0800f7ff00000000"), proto=1),
+                             mac, sandbox.mac("b", "br-phy"))
+        self.wire = sandbox.wire("b")
         self.sent = 0
+        self.failure = None
         self.end = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
@@ -316,17 +322,30 @@ class Flood:
         self.end.set()
         self.thread.join()
         self.seconds = time.monotonic() - self.start
-        self.sock.close()
+        self.wire.sock.close()
 
     def run(self):
-        while not self.end.is_set():
-            due = int((time.monotonic() - self.start)
-                      * HOSTILE_PACKETS_PER_SECOND)
-            # Not all at once after a pause: that would overrun the buffer.
-            for _ in range(min(due - self.sent, 20)):
-                self.sock.send(self.frames[self.sent % len(self.frames)])
-                self.sent += 1
-            time.sleep(0.001)
+        try:
+            while not self.end.is_set():
+                due = int((time.monotonic() - self.start)
+                          * HOSTILE_PACKETS_PER_SECOND)
+                if due < self.sent + self.AHEAD:
+                    time.sleep(0.001)
+                    continue
+                for _ in range(self.AHEAD):
+                    self.wire.send(self.frames[self.sent % len(self.frames)])
+                    self.sent += 1
+                self.wait_for_echo()
+        except (Failure, OSError) as error:
+            self.failure = error
+
+    def wait_for_echo(self):
+        """The switch has taken all packets before its host's answer."""
+        self.wire.send(self.echo)
+        self.wire.wait_for(
+            lambda frame: frame[12:14] + frame[23:24] + frame[34:35]
+            == bytes.fromhex("0800 01 00"),
+            f"no echo from the host of the switch after {self.sent} fragments")
 
 
 def rss(pid):
@@ -334,24 +353,18 @@ def rss(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) << 10
 
 
-@contextlib.contextmanager
-def pings(sandbox, *options):
-    """`ping` that runs meanwhile; what it said is in [0] afterwards."""
-    process = subprocess.Popen(
+def start_pings(sandbox, *options):
+    """`ping` for HOSTILE_SECONDS; it waits for the last answer."""
+    return subprocess.Popen(
         ["ip", "netns", "exec", sandbox.netns("host-a"), "ping", "-q", "-i",
-         "0.05", *options, ADDRESS["host-b"]], stdout=subprocess.PIPE,
-        text=True)
-    said = []
-    try:
-        yield said
-    finally:
-        process.send_signal(2)  # SIGINT: it prints its sum.
-        said.append(process.communicate(timeout=20)[0])
+         "0.05", "-c", str(int(HOSTILE_SECONDS / 0.05)), "-W", "2", *options,
+         ADDRESS["host-b"]], stdout=subprocess.PIPE, text=True)
 
 
-def lost_of(said):
+def lost_of(ping):
     sent, received = map(int, re.search(
-        r"(\d+) packets transmitted, (\d+) received", said).groups())
+        r"(\d+) packets transmitted, (\d+) received",
+        ping.communicate(timeout=20)[0]).groups())
     return sent - received, sent
 
 
@@ -365,16 +378,16 @@ def test_flood(sandbox):
     rss_before = rss_most = rss(pid)
     waiting = 0
     before = sandbox.counters("a")
-    with pings(sandbox) as small, \
-            pings(sandbox, "-M", "do", "-s", "1472") as large, \
-            Flood(sandbox) as flood:
-        while time.monotonic() - flood.start < HOSTILE_SECONDS:
+    with Flood(sandbox) as flood, start_pings(sandbox) as small, \
+            start_pings(sandbox, "-M", "do", "-s", "1472") as large:
+        while small.poll() is None or large.poll() is None:
             rss_most = max(rss_most, rss(pid))
             waiting = max(waiting, sandbox.reassembly("a")["waiting_bytes"])
             time.sleep(0.2)
+        lost = [lost_of(ping) for ping in (small, large)]
     after = sandbox.counters("a")
     check_equal("process of ovs-vswitchd", sandbox.vswitchd_pid("a"), pid)
-    lost = [lost_of(said) for (said,) in (small, large)]
+    check(not flood.failure, str(flood.failure))
     check_equal("small and large pings lost", [n for n, _ in lost], [0, 0])
     growth = rss_most - rss_before
     check(growth <= REASSEMBLY_BYTES,

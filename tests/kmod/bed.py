@@ -164,6 +164,10 @@ class Bed:
             link.up(device)
             link.add_address(device, addresses[here], 24)
             link.add_neighbour(device, addresses[there], macs[there])
+        # The first one gets its carrier when the second is up, and until the
+        # kernel has seen to that, in its own time, it drops what it shall send.
+        until(lambda: self.rtnl(one).link(device).is_operational,
+              f"{device} of {one} does not become operational")
 
     ## Commands.
 

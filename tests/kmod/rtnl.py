@@ -31,7 +31,8 @@ RTM_NEWADDR, RTM_NEWNEIGH = 20, 28
 IFF_UP, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x40, 0x10000
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK = 1, 3, 4, 5
-IFLA_LINKINFO, IFLA_STATS64 = 18, 23
+IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_STATS64 = 16, 18, 23
+IF_OPER_UP = 6
 IFLA_NET_NS_FD, IFLA_CARRIER, IFLA_LINK_NETNSID = 28, 33, 37
 IFLA_MIN_MTU, IFLA_MAX_MTU = 50, 51
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
@@ -126,6 +127,7 @@ class Link:
             struct.unpack("=I", found.get(number, bytes(4)))[0]
             for number in (IFLA_MIN_MTU, IFLA_MAX_MTU))
         self.carrier = found.get(IFLA_CARRIER) == b"\1"
+        self.is_operational = found.get(IFLA_OPERSTATE) == bytes([IF_OPER_UP])
         self.netnsid = (struct.unpack("=i", found[IFLA_LINK_NETNSID])[0]
                         if IFLA_LINK_NETNSID in found else None)
         info = attributes(found.get(IFLA_LINKINFO, b""))

@@ -2,8 +2,9 @@
  *
  * The C interface between netdev-eoip.c, which faces OVS, and the C++ behind
  * it: tunnel.cc (configuration and counters of one tunnel), learning.cc (its
- * peer), keepalives.cc, datapath.cc and fragments.cc (packets), clamping.cc
- * (what the kernel's datapath is told) and show.cc (ovs-appctl eoip/show).
+ * peer), keepalives.cc (when, and the link) and keepalive_socket.cc (how),
+ * datapath.cc and fragments.cc (packets), clamping.cc (what the kernel's
+ * datapath is told) and show.cc (ovs-appctl eoip/show).
  *
  * Nothing here knows OVS's netdevs or packets.  Addresses are IPv6 with IPv4
  * mapped into it, as OVS keeps them; keys and lengths are in host order. */

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "keepalive_socket.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+
+#include <linux/filter.h>
+#include <unistd.h>
+
+#include "eoip/wire6.h"
+#include "tunnel.h"
+
+#include "log.h"
+#include "util.h"
+#include <config.h>
+
+namespace eoip {
+
+namespace {
+
+// IP_PROTOCOL of <linux/in.h>, which the C library's headers do not have.
+constexpr int kIpProtocol = 52;
+constexpr int kReceiveMax = 16;  // Batches in a row; then timers are due.
+
+// Passes keepalives of EoIP and nothing else; the packet begins at its IP
+// header.
+constexpr sock_filter kOnlyKeepalives[] = {
+    BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+    BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EOIP_MAGIC, 0, 3),
+    BPF_STMT(BPF_LD | BPF_H | BPF_IND, 4),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, 0xffff),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+};
+
+// The same of EoIPv6; the packet begins behind its IP header.
+constexpr sock_filter kOnlyKeepalives6[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EOIP6_HLEN, 0, 4),
+    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
+    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, EOIP6_MAGIC_MASK),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EOIP6_MAGIC, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, 0xffff),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+};
+
+// The kernel fills in id, checksum, and the source if it is left open.
+void write_packet(const KeepaliveState &state,
+                  std::array<std::uint8_t, kFrameOffset> &packet)
+{
+    std::uint8_t *ip = packet.data();
+
+    packet = {0x45, state.tos};
+    store_be16(ip + 2, kFrameOffset);
+    store_be16(ip + 6, state.dont_fragment ? 0x4000 : 0);
+    ip[8] = state.ttl;
+    ip[9] = EOIP_IPPROTO;
+    if (state.local != Address()) {
+        std::memcpy(ip + 12, &state.local.bytes[12], 4);
+    }
+    std::memcpy(ip + 16, &state.remote.bytes[12], 4);
+    put_header(ip + kIpv4HeaderBytes, state.key, 0);
+}
+
+// Puts another control message behind those that 'message' has.
+template <class Value>
+void put_control(msghdr &message, int level, int type, const Value &value)
+{
+    auto *at = reinterpret_cast<cmsghdr *>(
+        static_cast<char *>(message.msg_control) + message.msg_controllen);
+
+    at->cmsg_level = level;
+    at->cmsg_type = type;
+    at->cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(CMSG_DATA(at), &value, sizeof value);
+    message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+}  // namespace
+
+bool KeepaliveSocket::set(int level, int option, int value) const
+{
+    return setsockopt(fd_, level, option, &value, sizeof value) == 0;
+}
+
+bool KeepaliveSocket::knows(int level, int option) const
+{
+    int value;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd_, level, option, &value, &size) == 0;
+}
+
+bool KeepaliveSocket::set_up() const
+{
+    const std::span<const sock_filter> code =
+        is_ipv6() ? std::span<const sock_filter>(kOnlyKeepalives6)
+                  : std::span<const sock_filter>(kOnlyKeepalives);
+    const sock_fprog filter = {static_cast<unsigned short>(code.size()),
+                               const_cast<sock_filter *>(code.data())};
+
+    if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+                   sizeof filter)) {
+        return false;
+    }
+    // Of IPv6 the kernel writes the header, with flow label 0 as in frames,
+    // and says whom a received packet was for.
+    return is_ipv6() ? set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                           && set(IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0)
+                     : set(IPPROTO_IP, IP_HDRINCL, 1);
+}
+
+int KeepaliveSocket::open()
+{
+    if (fd_ >= 0 || error_) {
+        return error_;
+    }
+    fd_ = ::socket(family_, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                   is_ipv6() ? EOIP6_IPPROTO : EOIP_IPPROTO);
+    if (fd_ < 0 || !set_up()) {
+        error_ = errno;
+        if (fd_ >= 0) {
+            ::close(fd_);
+            fd_ = -1;
+        }
+        VLOG_WARN("keepalives cannot be sent over %s: no raw socket: %s",
+                  is_ipv6() ? "IPv6" : "IPv4", ovs_strerror(error_));
+    } else {
+        takes_protocol_ = !is_ipv6() && knows(IPPROTO_IP, kIpProtocol);
+    }
+    return error_;
+}
+
+void KeepaliveSocket::write_message(Slot &slot, msghdr &message) const
+{
+    const KeepaliveState &state = slot.tunnel->keepalive;
+
+    slot.to = {};
+    slot.to.sin_family = AF_INET;
+    std::memcpy(&slot.to.sin_addr, &state.remote.bytes[12], 4);
+    message.msg_name = &slot.to;
+    message.msg_namelen = sizeof slot.to;
+    write_packet(state, slot.packet);
+    slot.iov = {slot.packet.data(), kFrameOffset};
+    if (state.local != Address()) {
+        in_pktinfo info{};
+        std::memcpy(&info.ipi_spec_dst, &state.local.bytes[12], 4);
+        put_control(message, IPPROTO_IP, IP_PKTINFO, info);
+    }
+    if (takes_protocol_) {
+        put_control(message, IPPROTO_IP, kIpProtocol, int{EOIP_IPPROTO});
+    }
+}
+
+void KeepaliveSocket::write_message6(Slot &slot, msghdr &message)
+{
+    const KeepaliveState &state = slot.tunnel->keepalive;
+
+    slot.to6 = {};
+    slot.to6.sin6_family = AF_INET6;
+    slot.to6.sin6_addr = to_in6(state.remote);
+    message.msg_name = &slot.to6;
+    message.msg_namelen = sizeof slot.to6;
+    put_header6(slot.packet.data(), state.key);
+    slot.iov = {slot.packet.data(), kHeaderBytes6};
+    if (state.local != Address()) {
+        in6_pktinfo info{};
+        info.ipi6_addr = to_in6(state.local);
+        put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    }
+    put_control(message, IPPROTO_IPV6, IPV6_TCLASS, int{state.tos});
+    put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{state.ttl});
+}
+
+void KeepaliveSocket::send(eoip_tunnel *tunnel)
+{
+    Slot &slot = slots_[n_];
+    msghdr &message = messages_[n_].msg_hdr;
+
+    if (const int error = open()) {
+        done_(tunnel, error);
+        return;
+    }
+    slot.tunnel = tunnel;
+    message = {};
+    message.msg_iov = &slot.iov;
+    message.msg_iovlen = 1;
+    message.msg_control = slot.control;
+    if (is_ipv6()) {
+        write_message6(slot, message);
+    } else {
+        write_message(slot, message);
+    }
+    if (const auto mark = tunnel->keepalive.mark) {
+        put_control(message, SOL_SOCKET, SO_MARK, *mark);
+    }
+    if (!message.msg_controllen) {
+        message.msg_control = nullptr;
+    }
+    if (++n_ == kBatch) {
+        flush();
+    }
+}
+
+void KeepaliveSocket::flush()
+{
+    for (std::size_t i = 0; i < n_;) {
+        const int n = sendmmsg(fd_, &messages_[i],
+                               static_cast<unsigned>(n_ - i), MSG_DONTWAIT);
+        if (n < 0) {
+            done_(slots_[i++].tunnel, errno);
+        }
+        for (int j = 0; j < n; j++) {
+            done_(slots_[i++].tunnel, 0);
+        }
+    }
+    n_ = 0;
+}
+
+// What came over IPv4 to 'message'.
+void KeepaliveSocket::take(const msghdr &message, std::size_t bytes)
+{
+    const auto *ip =
+        static_cast<const std::uint8_t *>(message.msg_iov->iov_base);
+    const Received rx = eoip::receive({ip, bytes}, true);
+
+    if (rx.kind == Received::Kind::keepalive) {
+        heard_(to_in6(Address::from_ipv4(load_be32(ip + 12))),
+               to_in6(Address::from_ipv4(load_be32(ip + 16))), rx.key);
+    }
+}
+
+// What came over IPv6: only the payload, and the addresses besides.
+void KeepaliveSocket::take6(msghdr &message, std::size_t bytes)
+{
+    const auto *payload =
+        static_cast<const std::uint8_t *>(message.msg_iov->iov_base);
+    const auto *from = static_cast<const sockaddr_in6 *>(message.msg_name);
+
+    if (bytes != kHeaderBytes6 || !is_header6({payload, bytes})) {
+        return;
+    }
+    for (cmsghdr *at = CMSG_FIRSTHDR(&message); at;
+         at = CMSG_NXTHDR(&message, at)) {
+        if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+            in6_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(at), sizeof info);
+            heard_(from->sin6_addr, info.ipi6_addr, key6(payload));
+        }
+    }
+}
+
+// Returns true if there may be more.
+bool KeepaliveSocket::receive_some()
+{
+    struct Incoming {
+        std::array<std::uint8_t, 64> packet;
+        sockaddr_in6 from;
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))];
+        iovec iov;
+    };
+    std::array<Incoming, kBatch> slots;
+    std::array<mmsghdr, kBatch> messages{};
+
+    for (std::size_t i = 0; i < kBatch; i++) {
+        Incoming &slot = slots[i];
+        msghdr &message = messages[i].msg_hdr;
+        slot.iov = {slot.packet.data(), slot.packet.size()};
+        message.msg_iov = &slot.iov;
+        message.msg_iovlen = 1;
+        message.msg_name = &slot.from;
+        message.msg_namelen = sizeof slot.from;
+        message.msg_control = slot.control;
+        message.msg_controllen = sizeof slot.control;
+    }
+    const int n = recvmmsg(fd_, messages.data(), kBatch,
+                           MSG_DONTWAIT | MSG_TRUNC, nullptr);
+    for (int i = 0; i < n; i++) {
+        const std::size_t bytes =
+            std::min<std::size_t>(messages[i].msg_len, slots[i].packet.size());
+        if (is_ipv6()) {
+            take6(messages[i].msg_hdr, bytes);
+        } else {
+            take(messages[i].msg_hdr, bytes);
+        }
+    }
+    return n == int(kBatch);
+}
+
+void KeepaliveSocket::receive()
+{
+    for (int i = 0; fd_ >= 0 && i < kReceiveMax; i++) {
+        if (!receive_some()) {
+            break;
+        }
+    }
+}
+
+}  // namespace eoip

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A raw socket of one address family, which sends the keepalives of all its
+// tunnels and hears those of their peers.
+//
+// It serves both datapaths: the kernel routes what it sends, into the switch
+// where the route leads to a bridge.  With the kernel datapath it hears the
+// keepalives, too; in the userspace datapath the tunnels take them.
+
+#ifndef EOIP_KEEPALIVE_SOCKET_H
+#define EOIP_KEEPALIVE_SOCKET_H
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "eoip/wire.h"
+
+struct eoip_tunnel;
+
+namespace eoip {
+
+// Used by one thread only.
+class KeepaliveSocket {
+public:
+    // What became of a keepalive: 'error' is an errno value, or 0.
+    using Done = void(eoip_tunnel *tunnel, int error);
+    // A keepalive of tunnel id 'key' came from 'remote' to 'local'.
+    using Heard = void(const in6_addr &remote, const in6_addr &local,
+                       std::uint16_t key);
+
+    KeepaliveSocket(int family, Done *done, Heard *heard)
+        : family_(family), done_(done), heard_(heard)
+    {
+    }
+    KeepaliveSocket(const KeepaliveSocket &) = delete;
+    KeepaliveSocket &operator=(const KeepaliveSocket &) = delete;
+
+    // Done when first needed, because many switches never do.  Returns 0 or an
+    // errno value, the same one ever after.
+    int open();
+
+    // -1 while it is not open.
+    [[nodiscard]] int fd() const { return fd_; }
+
+    // Sends a keepalive as tunnel->keepalive says, with others: no later than
+    // the next flush().  The caller holds what guards that state.
+    void send(eoip_tunnel *tunnel);
+    void flush();
+
+    // Tells of what has come, but not of so much that deadlines would pass.
+    void receive();
+
+private:
+    static constexpr std::size_t kBatch = 64;
+
+    struct Slot {
+        eoip_tunnel *tunnel;
+        std::array<std::uint8_t, kFrameOffset> packet;
+        union {
+            sockaddr_in to;
+            sockaddr_in6 to6;
+        };
+        iovec iov;
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))
+                                      + 3 * CMSG_SPACE(sizeof(int))];
+    };
+
+    [[nodiscard]] bool is_ipv6() const { return family_ == AF_INET6; }
+    [[nodiscard]] bool set(int level, int option, int value) const;
+    [[nodiscard]] bool knows(int level, int option) const;
+    [[nodiscard]] bool set_up() const;
+    void write_message(Slot &slot, msghdr &message) const;
+    static void write_message6(Slot &slot, msghdr &message);
+    bool receive_some();
+    void take(const msghdr &message, std::size_t bytes);
+    void take6(msghdr &message, std::size_t bytes);
+
+    const int family_;
+    Done *const done_;
+    Heard *const heard_;
+    int fd_ = -1;
+    int error_ = 0;
+    // True if a packet can say its protocol: else IPsec policies for EoIP's do
+    // not hold for headers that we write, and keepalives would go in the
+    // clear.
+    bool takes_protocol_ = false;
+
+    // On their way.
+    std::array<Slot, kBatch> slots_;
+    std::array<mmsghdr, kBatch> messages_;
+    std::size_t n_ = 0;
+};
+
+}  // namespace eoip
+
+#endif  // EOIP_KEEPALIVE_SOCKET_H

@@ -159,10 +159,13 @@ def test_interval(sandbox):
         add(sandbox, "1s")
         peer.next_keepalive()  # At once; the others have their phase.
         times = [peer.next_keepalive()[0] for _ in range(13)]
+    # From the first five to the last five, so that one that a busy machine
+    # holds back decides nothing.
+    late = [seen - number for number, seen in enumerate(times[1:])]
+    drift = statistics.median(late[-5:]) - statistics.median(late[:5])
     gaps = [after - before for before, after in zip(times[1:], times[2:])]
-    drift = sum(gaps) - len(gaps)
     jitter = statistics.median(abs(gap - 1) for gap in gaps)
-    check(abs(drift) < 0.1, f"{len(gaps)} gaps take {sum(gaps):.3f} s")
+    check(abs(drift) < 0.07, f"they drift by {drift:.3f} s in 7 s")
     check(jitter < 0.05, f"gaps are {[f'{gap:.3f}' for gap in gaps]}")
     return (f"median deviation {jitter * 1000:.1f} ms, largest "
             f"{max(abs(gap - 1) for gap in gaps) * 1000:.1f} ms of 1 s")

@@ -204,7 +204,8 @@ class Sandbox:
         self.add_tunnel("b", port, remote_ip=addresses["a"], **options)
 
     def reset(self):
-        """As `up` left it: no tunnel, no mirror, learning switches."""
+        """As `up` left it: no tunnel, no mirror, learning switches, and hosts
+        that know nobody."""
         for site in self.sites:
             ports = self.vsctl(site, "list-ports", "br0").split()
             removals = [word for port in ports if port != f"host-{site}"
@@ -213,6 +214,8 @@ class Sandbox:
                        *removals)
             self.set_flows(site, "actions=NORMAL")
             self.appctl(site, "fdb/flush", "br0")
+            # Else a host goes on asking for whom the last test spoke of.
+            self.exec(f"host-{site}", "ip", "neigh", "flush", "dev", "eth0")
 
     def shown(self, site):
         """What `eoip/show` says."""

@@ -36,7 +36,7 @@ def full_size_pings(sandbox):
 def test_on_the_wire(sandbox):
     """A frame of 1514 bytes makes two IP packets, of 1500 and 62 bytes, with
     one id, and nothing is wrong with their headers."""
-    sandbox.add_tunnels(key=1234)
+    sandbox.add_tunnels(key=1234, keepalive="none")
     sandbox.ping()
     with sandbox.wire("b") as underlay:
         sandbox.exec("host-a", *"ping -q -c 5 -i 0.05 -M do -s 1472".split(),

@@ -158,7 +158,7 @@ def check_reassembled(sandbox, kernel, size, number):
 def test_out(sandbox):
     """Frames of host-a that we cut: the kernel has the whole packets, and on
     the wire every byte is as it must be."""
-    add_tunnel_100(sandbox)
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100, keepalive="none")
     with Kernel(sandbox) as kernel:
         idents = [check_reassembled(sandbox, kernel, size, number)
                   for number, size in enumerate((1472, 1473, *[1514] * 8))]

@@ -99,7 +99,8 @@ def test_address_changes(sandbox):
         wait_for_peer(sandbox, FIRST)
         check(peers.is_delivered(FIRST, 1), "its frame is not delivered")
         check_equal("keepalives go to", peers.destination_of_keepalive(), FIRST)
-        check_equal("frames go to", peers.destination_of_frame(), FIRST)
+        until(lambda: peers.destination_of_frame() == FIRST,
+              f"frames do not go to {FIRST}")
         check(not peers.is_delivered(SECOND, 2, 0.5),
               "a frame of another address is delivered")
         # The site is at another address now, and sends its first frame again
@@ -113,7 +114,8 @@ def test_address_changes(sandbox):
         check(took > 2.5, f"the place was taken after {took:.1f} s")
         check(DATAPATH == "system" or took < 7, f"it took {took:.1f} s")
         wait_for_peer(sandbox, SECOND)
-        check_equal("frames go to", peers.destination_of_frame(), SECOND)
+        until(lambda: peers.destination_of_frame() == SECOND,
+              f"frames do not go to {SECOND}")
         check(learning(sandbox)["not_the_peer"] >= 2, f"{learning(sandbox)}")
         check(not peers.is_delivered(FIRST, 4, 0.5),
               "a frame of the old address is delivered")

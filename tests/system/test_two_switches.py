@@ -238,8 +238,8 @@ def test_vlan_access_ports(sandbox):
         sandbox.ping("host-b", ADDRESS["host-a"], "-M", "do", "-s", "1472")
         sandbox.tcp_both_ways()
         sandbox.vsctl("b", "set", "port", "host-b", "tag=11")
-        check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
-              "a ping crossed from VLAN 10 to VLAN 11")
+        until(lambda: not sandbox.can_ping("host-a", ADDRESS["host-b"]),
+              "pings cross from VLAN 10 to VLAN 11")
     finally:
         for site in "a", "b":
             sandbox.vsctl(site, "clear", "port", f"host-{site}", "tag")

@@ -121,31 +121,27 @@ def test_keepalive(sandbox):
 
 def test_sent_header(sandbox):
     """Frames of host-a, of all sizes, on the wire: every outer byte."""
-    def frame_out(size):
-        return (b"\xff" * 6 + sandbox.mac("host-a") + b"\x88\xb5"
-                + bytes(i & 0xff for i in range(size - 14)))
-
+    header = b"\xff" * 6 + sandbox.mac("host-a") + b"\x88\xb5"
     with Peer(sandbox) as peer:
-        def has_id(key):
-            peer.host_a.send(frame_out(14))
-            return any(packet[23] == 47 and packet[54:56] == b"\x88\xb5"
-                       and packet[40:42] == key.to_bytes(2, "little")
-                       for packet in peer.underlay.frames(0.5))
-
-        def sent(frame):
+        def packets_of(frame, seconds):
             peer.host_a.send(frame)
-            return peer.underlay.wait_for(
-                lambda packet: packet[23] == 47 and packet[42:] == frame,
-                f"no packet with the frame of {len(frame)} bytes")
+            return (packet for packet in peer.underlay.frames(seconds)
+                    if packet[23] == 47 and packet[54:56] == b"\x88\xb5"
+                    and len(packet) == 42 + len(frame))
 
         seen_idents = []
         for key in 0, 1, 100, 255, 256, 1234, 65535:
             sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=key)
             # The datapath's flow of the tunnel before lives a moment longer.
-            until(lambda: has_id(key), f"no packet has id {key}")
+            until(lambda: any(packet[40:42] == key.to_bytes(2, "little")
+                              for packet in packets_of(header, 0.5)),
+                  f"no packet has id {key}")
             for size in 14, 42, 60, 61, 1472:
-                frame = frame_out(size)
-                seen_idents.append(check_sent(sent(frame), frame, key))
+                frame = header + bytes(i & 0xff for i in range(size - 14))
+                packet = next(packets_of(frame, 5), None)
+                check(packet, f"no packet with id {key} for a frame of {size} "
+                      "bytes")
+                seen_idents.append(check_sent(packet, frame, key))
             sandbox.vsctl("a", "del-port", "br0", "e1")
         check(0 not in seen_idents and len(set(seen_idents)) > 1,
               f"IP ids do not change: {seen_idents}")

@@ -5,9 +5,10 @@
  * whole, so the packet path sees the old one or the new one and no mixture.
  * A namespace of the underlay knows all tunnels that end in it.
  *
- *   packet in  -> gro.c -> ipv4.c, ipv6.c -> tunnels.c (find) -> receive.c,
- *                 mss.c, mss_rules.c
- *   frame out  -> send.c -> segment.c -> ipv4.c, ipv6.c
+ *   packet in  -> gro.c (join) -> ipv4.c, ipv6.c -> tunnels.c (find) ->
+ *                 receive.c, mss.c, mss_rules.c
+ *   frame out  -> send.c -> offload.c (cut now?) -> ipv4.c, ipv6.c -> the
+ *                 underlay's device -> offload.c (cut, if not whole)
  *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c, mss_rules.c
  *
  * EoIP is over IPv4, EoIPv6 over IPv6; an IPv4 address is kept as IPv6 maps
@@ -30,6 +31,7 @@
 
 struct netlink_ext_ack;
 struct nf_hook_state;
+struct net_offload;
 struct nlattr;
 
 /* Bytes of outer IP header, EoIP header and inner Ethernet header.  [doc] */
@@ -118,6 +120,16 @@ static inline int eoip_frame_parse(struct sk_buff *skb)
 	 */
 	skb->mac_len = 0;
 	return skb_vlan_inet_prepare(skb, false);
+}
+
+/* Return the id of the EoIPv6 header @hdr, or -1 if it is none. */
+static inline int eoip6_header_id(const __be16 *hdr)
+{
+	u16 value = ntohs(*hdr);
+
+	if ((value & EOIP6_MAGIC_MASK) != EOIP6_MAGIC)
+		return -1;
+	return (value >> 12) << 8 | (value & 0xff);
 }
 
 /* device.c */
@@ -214,14 +226,17 @@ void eoip_path_init(struct eoip_path *path, const struct eoip_params *params);
 int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
 		    u32 hash, struct dst_cache *cache);
 
-/* segment.c */
-struct sk_buff *eoip_segment(struct sk_buff *skb,
-			     const struct eoip_path *path);
-u16 eoip_segment_frame_len(const struct sk_buff *skb);
-
 /* gro.c */
-int eoip_gro_init(void);
-void eoip_gro_exit(void);
+struct sk_buff *eoip_gro_receive(struct list_head *head, struct sk_buff *skb);
+struct sk_buff *eoip6_gro_receive(struct list_head *head, struct sk_buff *skb);
+int eoip_gro_complete(struct sk_buff *skb, int offset);
+int eoip6_gro_complete(struct sk_buff *skb, int offset);
+
+/* offload.c */
+extern const struct net_offload *eoip_gre;
+int eoip_offload_init(void);
+void eoip_offload_exit(void);
+struct sk_buff *eoip_offload_frames(struct sk_buff *skb, bool ipv6);
 
 /* ipv4.c */
 unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
@@ -230,7 +245,7 @@ struct dst_entry *eoip_ipv4_route(const struct eoip_device *device,
 				  struct eoip_path *path, u32 hash,
 				  struct dst_cache *cache);
 int eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
-		       u16 frame_len, bool xnet);
+		       bool xnet);
 
 /* ipv6.c */
 #if IS_ENABLED(CONFIG_IPV6)

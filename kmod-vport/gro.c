@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets of a tunnel that come one behind the other are made one (GRO) where
- * a network card's driver hands them over, so that they pass routing and
- * netfilter once.  Protocol 47 has one place for that, and the kernel's GRE
- * has it: it is taken here, and what is not EoIP goes on to GRE.
+ * Packets of a tunnel that come one behind the other are joined (GRO) where a
+ * card's driver hands them over, so that they pass routing and netfilter once.
+ * Called through the slots of offload.c, which also says how a joined packet
+ * looks and is cut again; in softirq, under RCU.
  *
- * Only frames of one length are put together.  So the header that stays
- * describes each of them, and GRE's segmentation, which copies it, can take
- * them apart again.
+ * Only TCP of one tunnel is joined, and only where it ends in a tunnel here.
  */
 #include <linux/etherdevice.h>
+#include <linux/if_macvlan.h>
+#include <linux/if_vlan.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/gro.h>
 #include <net/protocol.h>
 #include <net/route.h>
@@ -18,71 +21,171 @@
 #include "compat.h"
 #include "eoip.h"
 
-static const struct net_offload *eoip_gro_gre;
-static struct net_offload eoip_gro_offload __read_mostly;
-
-/* Whether a packet will end here in a tunnel: others are left as they are. */
-static bool eoip_gro_is_ours(const struct sk_buff *skb,
-			     const struct eoip_hdr *hdr)
+static unsigned int eoip_header_len(bool ipv6)
 {
-	/* One with IP options does not come here. */
-	const struct iphdr *iph = (const struct iphdr *)hdr - 1;
-	const int ifindex = skb->dev->ifindex;
-	struct net *net = dev_net(skb->dev);
-	struct in6_addr remote, local;
+	return ipv6 ? EOIP6_HLEN : EOIP_HLEN;
+}
 
-	ipv6_addr_set_v4mapped(iph->saddr, &remote);
-	ipv6_addr_set_v4mapped(iph->daddr, &local);
-	return eoip_tunnels_find(eoip_net_get(net), &remote, &local,
-				 le16_to_cpu(hdr->tunnel_id), ifindex,
-				 ifindex) &&
-	       inet_addr_type(net, iph->daddr) == RTN_LOCAL;
+/* Return the tunnel id of the header @hdr, or -1 if it is not EoIP's. */
+static int eoip_header_id(const void *hdr, bool ipv6)
+{
+	const struct eoip_hdr *eoip = hdr;
+
+	if (ipv6)
+		return eoip6_header_id(hdr);
+	return eoip->magic == htonl(EOIP_MAGIC) ?
+	       le16_to_cpu(eoip->tunnel_id) : -1;
+}
+
+/* Where a packet goes, as far as joining needs to know. */
+struct eoip_gro_packet {
+	struct in6_addr remote;
+	struct in6_addr local;
+	u16 id;
+	bool ipv6;
+};
+
+/* Whether a packet that @dev receives, or @lower for it, ends in a tunnel. */
+static bool eoip_gro_ends_at(const struct eoip_gro_packet *packet,
+			     const struct net_device *dev,
+			     const struct net_device *lower)
+{
+	struct net *net = dev_net(dev);
+
+	if (!eoip_tunnels_find(eoip_net_get(net), &packet->remote,
+			       &packet->local, packet->id, dev->ifindex,
+			       lower->ifindex))
+		return false;
+	if (packet->ipv6)
+		return IS_ENABLED(CONFIG_IPV6) &&
+		       ipv6_chk_addr(net, &packet->local, NULL, 0);
+	return inet_addr_type_dev_table(net, dev,
+					packet->local.s6_addr32[3]) ==
+	       RTN_LOCAL;
+}
+
+/* The VLAN device that will receive @skb, or NULL.  @data is behind the MAC. */
+static struct net_device *eoip_gro_vlan(const struct sk_buff *skb,
+					const void *data)
+{
+	const struct vlan_hdr *tag = data;
+
+	if (skb_vlan_tag_present(skb))
+		return __vlan_find_dev_deep_rcu(skb->dev, skb->vlan_proto,
+						skb_vlan_tag_get_id(skb));
+	if (eth_type_vlan(skb->protocol))
+		return __vlan_find_dev_deep_rcu(skb->dev, skb->protocol,
+						ntohs(tag->h_vlan_TCI) &
+						VLAN_VID_MASK);
+	return NULL;
 }
 
 /*
- * As net_offload's: @head are the packets that are held back, and the result
- * is the one of them that has to go on.
+ * Whether a packet will end here in a tunnel: others are left as they are,
+ * for a program may read them.  Joining comes before VLAN, bond, bridge, VRF
+ * and macvlan devices have their turn, so these are looked for.
  */
-static struct sk_buff *eoip_gro_receive(struct list_head *head,
-					struct sk_buff *skb)
+static bool eoip_gro_is_ours(const struct sk_buff *skb, const void *hdr,
+			     const struct eoip_gro_packet *packet)
+{
+	struct net_device *dev, *upper;
+	struct list_head *iter;
+
+	dev = eoip_gro_vlan(skb, hdr - skb_gro_offset(skb)) ?: skb->dev;
+	for (; dev; dev = netdev_master_upper_dev_get_rcu(dev)) {
+		if (eoip_gro_ends_at(packet, dev, skb->dev))
+			return true;
+		if (!netif_is_macvlan_port(dev))
+			continue;
+		netdev_for_each_upper_dev_rcu(dev, upper, iter)
+			if (netif_is_macvlan(upper) &&
+			    ether_addr_equal(upper->dev_addr,
+					     eth_hdr(skb)->h_dest) &&
+			    eoip_gro_ends_at(packet, upper, upper))
+				return true;
+	}
+	return false;
+}
+
+/* Bytes of a frame that eoip_gro_is_tcp() looks at. */
+#define EOIP_GRO_LOOK	(ETH_HLEN + VLAN_HLEN + \
+			 offsetofend(struct iphdr, protocol))
+
+/* Whether a frame is TCP, behind one VLAN tag at most. */
+static bool eoip_gro_is_tcp(const struct ethhdr *eth)
+{
+	const __be16 *type = &eth->h_proto;
+	const void *ip;
+
+	if (eth_type_vlan(*type))
+		type += VLAN_HLEN / sizeof(*type);
+	ip = type + 1;
+	switch (*type) {
+	case htons(ETH_P_IP):
+		return ((const struct iphdr *)ip)->protocol == IPPROTO_TCP;
+	case htons(ETH_P_IPV6):
+		return ((const struct ipv6hdr *)ip)->nexthdr == IPPROTO_TCP;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Mark those of @head that are of another tunnel than the packet @skb with
+ * the header @hdr.  Return whether one is of the same.
+ */
+static bool eoip_gro_match(struct list_head *head, struct sk_buff *skb,
+			   const void *hdr, bool ipv6)
 {
 	const unsigned int offset = skb_gro_offset(skb);
-	const struct eoip_hdr *hdr, *other;
-	struct sk_buff *held, *done = NULL;
-	bool ours = false;
-	int flush = 1;
-
-	hdr = skb_gro_header(skb, offset + EOIP_HLEN, offset);
-	if (!hdr || hdr->magic != htonl(EOIP_MAGIC) ||
-	    NAPI_GRO_CB(skb)->is_fou)
-		return eoip_gro_gre->callbacks.gro_receive(head, skb);
-
-	if (NAPI_GRO_CB(skb)->encap_mark ||
-	    ntohs(hdr->frame_len) != skb_gro_len(skb) - EOIP_HLEN)
-		goto out;
-	NAPI_GRO_CB(skb)->encap_mark = 1;
+	const int id = eoip_header_id(hdr, ipv6);
+	struct sk_buff *held;
+	bool found = false;
 
 	list_for_each_entry(held, head, list) {
 		if (!NAPI_GRO_CB(held)->same_flow)
 			continue;
-		other = (const struct eoip_hdr *)(held->data + offset);
-		if (other->magic != hdr->magic ||
-		    other->tunnel_id != hdr->tunnel_id) {
+		if (eoip_header_id(held->data + offset, ipv6) != id) {
 			NAPI_GRO_CB(held)->same_flow = 0;
 			continue;
 		}
-		ours = true;
-		/* Another length: it joins nothing, and what it would have
-		 * joined goes on before it.
-		 */
-		if (other->frame_len != hdr->frame_len)
+		found = true;
+		/* The length of the whole has to fit the headers. */
+		if (held->len + skb_gro_len(skb) > U16_MAX)
 			NAPI_GRO_CB(skb)->flush = 1;
 	}
-	if (!ours && !eoip_gro_is_ours(skb, hdr))
+	return found;
+}
+
+/*
+ * As net_offload's gro_receive, of a packet with the header @hdr: @head are
+ * the packets that are held back, and the result is the one of them that has
+ * to go on.
+ */
+static struct sk_buff *eoip_gro_join(struct list_head *head,
+				     struct sk_buff *skb,
+				     const struct eoip_gro_packet *packet)
+{
+	const unsigned int header_len = eoip_header_len(packet->ipv6);
+	const unsigned int offset = skb_gro_offset(skb);
+	struct sk_buff *done = NULL;
+	const void *hdr;
+	int flush = 1;
+
+	if (NAPI_GRO_CB(skb)->encap_mark ||
+	    skb->dev->features & NETIF_F_GRO_FRAGLIST)
+		goto out;
+	hdr = skb_gro_header(skb, offset + header_len + EOIP_GRO_LOOK, offset);
+	if (!hdr || !eoip_gro_is_tcp(hdr + header_len))
+		goto out;
+	NAPI_GRO_CB(skb)->encap_mark = 1;
+
+	if (!eoip_gro_match(head, skb, hdr, packet->ipv6) &&
+	    !eoip_gro_is_ours(skb, hdr, packet))
 		goto out;
 
-	skb_gro_pull(skb, EOIP_HLEN);
-	skb_gro_postpull_rcsum(skb, hdr, EOIP_HLEN);
+	skb_gro_pull(skb, header_len);
+	skb_gro_postpull_rcsum(skb, hdr, header_len);
 	done = call_gro_receive(eth_gro_receive, head, skb);
 	flush = 0;
 out:
@@ -90,48 +193,81 @@ out:
 	return done;
 }
 
-/* As net_offload's: of a packet that others have joined. */
-static int eoip_gro_complete(struct sk_buff *skb, int offset)
+struct sk_buff *eoip_gro_receive(struct list_head *head, struct sk_buff *skb)
 {
-	const struct eoip_hdr *hdr = (struct eoip_hdr *)(skb->data + offset);
+	const unsigned int offset = skb_gro_offset(skb);
+	struct eoip_gro_packet packet = { };
+	const struct eoip_hdr *hdr;
+	const struct iphdr *iph;
+	int id;
+
+	hdr = skb_gro_header(skb, offset + EOIP_HLEN, offset);
+	id = hdr && !NAPI_GRO_CB(skb)->is_fou ? eoip_header_id(hdr, false) : -1;
+	if (id >= 0 &&
+	    ntohs(hdr->frame_len) == skb_gro_len(skb) - EOIP_HLEN) {
+		/* One with IP options does not come here. */
+		iph = (const struct iphdr *)hdr - 1;
+		ipv6_addr_set_v4mapped(iph->saddr, &packet.remote);
+		ipv6_addr_set_v4mapped(iph->daddr, &packet.local);
+		packet.id = id;
+		return eoip_gro_join(head, skb, &packet);
+	}
+	if (id < 0 && eoip_gre && eoip_gre->callbacks.gro_receive)
+		return eoip_gre->callbacks.gro_receive(head, skb);
+	NAPI_GRO_CB(skb)->flush = 1;
+	return NULL;
+}
+
+struct sk_buff *eoip6_gro_receive(struct list_head *head, struct sk_buff *skb)
+{
+	const unsigned int offset = skb_gro_offset(skb);
+	struct eoip_gro_packet packet = { .ipv6 = true };
+	const struct ipv6hdr *ip6h;
+	const void *hdr;
+	int id;
+
+	hdr = skb_gro_header(skb, offset + EOIP6_HLEN, offset);
+	id = hdr ? eoip_header_id(hdr, true) : -1;
+	if (id < 0)
+		goto out;
+	/* Nothing is joined behind extension headers. */
+	ip6h = hdr - sizeof(*ip6h);
+	if (ip6h->version != 6 || ip6h->nexthdr != EOIP6_IPPROTO)
+		goto out;
+	packet.remote = ip6h->saddr;
+	packet.local = ip6h->daddr;
+	packet.id = id;
+	return eoip_gro_join(head, skb, &packet);
+out:
+	NAPI_GRO_CB(skb)->flush = 1;
+	return NULL;
+}
+
+/* As net_offload's gro_complete: of a packet that others have joined. */
+static int eoip_gro_finish(struct sk_buff *skb, int offset)
+{
 	int err;
 
-	if (hdr->magic != htonl(EOIP_MAGIC))
-		return eoip_gro_gre->callbacks.gro_complete(skb, offset);
-
 	skb->encapsulation = 1;
-	skb_shinfo(skb)->gso_type = SKB_GSO_GRE;
-	offset += EOIP_HLEN;
+	skb_shinfo(skb)->gso_type = SKB_GSO_GRE | SKB_GSO_DODGY;
 	err = eth_gro_complete(skb, offset);
 	skb_set_inner_mac_header(skb, offset);
 	return err;
 }
 
-/* Puts @new in the place of @old, which is there. */
-static int eoip_gro_replace(const struct net_offload *old,
-			    const struct net_offload *new)
+int eoip_gro_complete(struct sk_buff *skb, int offset)
 {
-	const struct net_offload **place = (__force const struct net_offload **)
-		&inet_offloads[EOIP_IPPROTO];
+	struct eoip_hdr *hdr = (struct eoip_hdr *)(skb->data + offset);
 
-	return cmpxchg(place, old, new) == old ? 0 : -EBUSY;
+	if (eoip_header_id(hdr, false) < 0)
+		return eoip_gre ?
+		       eoip_gre->callbacks.gro_complete(skb, offset) : -ENOENT;
+	offset += EOIP_HLEN;
+	hdr->frame_len = htons(skb->len - offset);
+	return eoip_gro_finish(skb, offset);
 }
 
-int __init eoip_gro_init(void)
+int eoip6_gro_complete(struct sk_buff *skb, int offset)
 {
-	eoip_gro_gre = rcu_access_pointer(inet_offloads[EOIP_IPPROTO]);
-	if (!eoip_gro_gre)
-		return 0;	/* A kernel without GRE: nothing is joined. */
-	eoip_gro_offload.callbacks = eoip_gro_gre->callbacks;
-	eoip_gro_offload.callbacks.gro_receive = eoip_gro_receive;
-	eoip_gro_offload.callbacks.gro_complete = eoip_gro_complete;
-	return eoip_gro_replace(eoip_gro_gre, &eoip_gro_offload);
-}
-
-void eoip_gro_exit(void)
-{
-	if (!eoip_gro_gre)
-		return;
-	WARN_ON(eoip_gro_replace(&eoip_gro_offload, eoip_gro_gre));
-	synchronize_net();
+	return eoip_gro_finish(skb, offset + EOIP6_HLEN);
 }

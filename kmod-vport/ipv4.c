@@ -194,8 +194,9 @@ static int eoip_ipv4_output(struct sk_buff *skb, const struct eoip_path *path)
  * Returns as ip_local_out() does.
  */
 int eoip_ipv4_transmit(struct sk_buff *skb, const struct eoip_path *path,
-		       u16 frame_len, bool xnet)
+		       bool xnet)
 {
+	const u16 frame_len = skb->len;
 	struct eoip_hdr *hdr = skb_push(skb, EOIP_HLEN);
 
 	hdr->magic = htonl(EOIP_MAGIC);

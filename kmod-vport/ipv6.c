@@ -22,15 +22,9 @@ static int eoip_ipv6_id(const struct sk_buff *skb, int offset)
 {
 	const __be16 *header;
 	__be16 buffer;
-	u16 value;
 
 	header = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	if (!header)
-		return -1;
-	value = ntohs(*header);
-	if ((value & EOIP6_MAGIC_MASK) != EOIP6_MAGIC)
-		return -1;
-	return (value >> 12) << 8 | (value & 0xff);
+	return header ? eoip6_header_id(header) : -1;
 }
 
 static struct eoip_device *eoip_ipv6_find(const struct sk_buff *skb,

@@ -21,17 +21,17 @@ static int __init eoip_init(void)
 	if (err)
 		goto exit_tunnels;
 
-	err = eoip_gro_init();
+	err = eoip_offload_init();
 	if (err)
 		goto exit_ipv6;
 
 	err = rtnl_link_register(&eoip_link_ops);
 	if (err)
-		goto exit_gro;
+		goto exit_offload;
 	return 0;
 
-exit_gro:
-	eoip_gro_exit();
+exit_offload:
+	eoip_offload_exit();
 exit_ipv6:
 	eoip_ipv6_exit();
 exit_tunnels:
@@ -42,7 +42,7 @@ exit_tunnels:
 static void __exit eoip_exit(void)
 {
 	rtnl_link_unregister(&eoip_link_ops);
-	eoip_gro_exit();
+	eoip_offload_exit();
 	eoip_ipv6_exit();
 	eoip_tunnels_exit();
 	rcu_barrier();

@@ -16,8 +16,8 @@
 
 /*
  * The length rules: bytes behind the frame are cut off, missing ones and too
- * few are an error.  [peer]  A packet that stands for several (a neighbour's
- * segmentation offload) has the length of one of them in its header.
+ * few are an error.  [peer]  A packet that stands for several (offload.c) has
+ * the length of the whole in its header, or that of one of them.
  */
 static int eoip_receive_trim(struct sk_buff *skb,
 			     const struct eoip_packet *packet)

@@ -234,18 +234,17 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 			     const struct eoip_path *path)
 {
 	bool xnet = !net_eq(device->net, dev_net(device->dev));
-	u16 frame_len = eoip_segment_frame_len(skb);
 	unsigned int len = skb->len;
 	int err;
 
 	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
-	if (iptunnel_handle_offloads(skb, SKB_GSO_GRE)) {
+	if (iptunnel_handle_offloads(skb, SKB_GSO_GRE | SKB_GSO_DODGY)) {
 		eoip_device_count_drop(device, EOIP_KMOD_DROP_TX_NO_MEMORY);
 		kfree_skb(skb);
 		return;
 	}
 	err = path->ipv6 ? eoip_ipv6_transmit(skb, path, xnet) :
-			   eoip_ipv4_transmit(skb, path, frame_len, xnet);
+			   eoip_ipv4_transmit(skb, path, xnet);
 	if (net_xmit_eval(err))
 		dev_core_stats_tx_dropped_inc(device->dev);
 	else
@@ -262,7 +261,7 @@ static int eoip_send_frames(struct sk_buff *skb, struct eoip_device *device,
 		return EOIP_KMOD_DROP_TX_NO_MEMORY;
 	ip_tunnel_adj_headroom(device->dev, eoip_headroom(path));
 
-	frames = eoip_segment(skb, path);
+	frames = eoip_offload_frames(skb, path->ipv6);
 	if (IS_ERR(frames))
 		return PTR_ERR(frames) == -ENOMEM ?
 		       EOIP_KMOD_DROP_TX_NO_MEMORY :
@@ -339,7 +338,7 @@ bool eoip_send_keepalive(struct eoip_device *device,
 		if (path.ipv6)
 			eoip_ipv6_transmit(skb, &path, true);
 		else
-			eoip_ipv4_transmit(skb, &path, 0, true);
+			eoip_ipv4_transmit(skb, &path, true);
 	}
 	dst_release(path.dst);
 	return skb;

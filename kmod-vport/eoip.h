@@ -29,6 +29,7 @@
 
 #include "uapi/linux/eoip.h"
 
+struct eoip_net;
 struct netlink_ext_ack;
 struct nf_hook_state;
 struct net_offload;
@@ -66,12 +67,13 @@ static inline bool eoip_params_are_ipv6(const struct eoip_params *params)
 
 /* What a packet is looked up by; no padding, since it is hashed as bytes. */
 struct eoip_key {
+	const struct eoip_net *underlay;
 	struct in6_addr remote;
-	u32 id;
+	unsigned long id;
 };
 
 struct eoip_tunnel {
-	struct rhlist_head node;	/* In eoip_net.tunnels. */
+	struct rhlist_head node;	/* In the table of tunnels.c. */
 	struct eoip_key key;
 	struct eoip_params params;
 	struct eoip_device *device;	/* Outlives its tunnels. */
@@ -100,7 +102,6 @@ struct eoip_device {
 
 /* One namespace's underlay.  Changed under RTNL, read under RCU. */
 struct eoip_net {
-	struct rhltable tunnels;	/* Point-to-point ones, by eoip_key. */
 	struct eoip_device __rcu *external;
 	struct list_head devices;
 };

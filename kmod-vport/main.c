@@ -39,6 +39,11 @@ exit_tunnels:
 	return err;
 }
 
+/*
+ * The devices go first, and with the last one of each namespace its hook; then
+ * the handlers that look tunnels up without a device of ours.  Each step waits
+ * for those who are still in it, so that the table goes when nobody reads it.
+ */
 static void __exit eoip_exit(void)
 {
 	rtnl_link_unregister(&eoip_link_ops);

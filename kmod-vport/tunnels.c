@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tunnels of each namespace: found by each packet, published and
+ * The tunnels of all namespaces: found by each packet, published and
  * withdrawn under RTNL.  While a namespace has a device, it has the hook
  * through which packets of EoIP come in.
+ *
+ * There is one table, which lives as long as the module, because a namespace
+ * that ends receives packets to the last: its devices are taken down after
+ * ours, and the protocol handlers look tunnels up in every namespace, also in
+ * one that never had a tunnel.  At the end of a namespace nothing is freed
+ * here; its tunnels leave the table with their devices.
+ *
+ * Everything that changes relies on the one RTNL of all namespaces.  A device
+ * may live in another namespace than its underlay, so a lock of either one
+ * would not do for: eoip_net.devices and the hook that follows it,
+ * eoip_net.external, and the step from eoip_tunnel_check() to
+ * eoip_tunnel_set().  Kernels that have a lock for each namespace as well
+ * still hold the global one around rtnl_link_ops, ndo_init and ndo_uninit.
  */
 #include <linux/module.h>
 #include <linux/netfilter_ipv4.h>
@@ -14,6 +27,7 @@
 #include "eoip.h"
 
 static unsigned int eoip_net_id __read_mostly;
+static struct rhltable eoip_tunnels;
 
 static const struct rhashtable_params eoip_tunnels_params = {
 	.head_offset = offsetof(struct eoip_tunnel, node),
@@ -58,12 +72,14 @@ struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
 				      const struct in6_addr *local, u16 id,
 				      int ifindex, int original_ifindex)
 {
-	const struct eoip_key key = { .remote = *remote, .id = id };
+	const struct eoip_key key = {
+		.underlay = en, .remote = *remote, .id = id,
+	};
 	struct eoip_tunnel *tunnel, *best = NULL;
 	struct rhlist_head *pos, *list;
 	int score, best_score = -1;
 
-	list = rhltable_lookup(&en->tunnels, &key, eoip_tunnels_params);
+	list = rhltable_lookup(&eoip_tunnels, &key, eoip_tunnels_params);
 	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
 		score = eoip_tunnel_score(&tunnel->params, local, ifindex,
 					  original_ifindex);
@@ -81,14 +97,14 @@ static bool eoip_tunnel_is_taken(struct eoip_net *en,
 				 const struct eoip_params *params)
 {
 	const struct eoip_key key = {
-		.remote = params->remote, .id = params->id,
+		.underlay = en, .remote = params->remote, .id = params->id,
 	};
 	struct rhlist_head *pos, *list;
 	struct eoip_tunnel *tunnel;
 	bool taken = false;
 
 	rcu_read_lock();
-	list = rhltable_lookup(&en->tunnels, &key, eoip_tunnels_params);
+	list = rhltable_lookup(&eoip_tunnels, &key, eoip_tunnels_params);
 	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
 		if (tunnel->device != device &&
 		    ipv6_addr_equal(&tunnel->params.local, &params->local) &&
@@ -121,6 +137,7 @@ static struct eoip_tunnel *eoip_tunnel_alloc(struct eoip_device *device,
 		kfree(tunnel);
 		return NULL;
 	}
+	tunnel->key.underlay = eoip_net_get(device->net);
 	tunnel->key.remote = params->remote;
 	tunnel->key.id = params->id;
 	tunnel->params = *params;
@@ -128,11 +145,10 @@ static struct eoip_tunnel *eoip_tunnel_alloc(struct eoip_device *device,
 	return tunnel;
 }
 
-static void eoip_tunnel_withdraw(struct eoip_net *en,
-				 struct eoip_tunnel *tunnel)
+static void eoip_tunnel_withdraw(struct eoip_tunnel *tunnel)
 {
 	if (!tunnel->params.external)
-		rhltable_remove(&en->tunnels, &tunnel->node,
+		rhltable_remove(&eoip_tunnels, &tunnel->node,
 				eoip_tunnels_params);
 	call_rcu(&tunnel->rcu, eoip_tunnel_free_rcu);
 }
@@ -144,7 +160,7 @@ static int eoip_tunnel_publish(struct eoip_net *en,
 		rcu_assign_pointer(en->external, tunnel->device);
 		return 0;
 	}
-	return rhltable_insert(&en->tunnels, &tunnel->node,
+	return rhltable_insert(&eoip_tunnels, &tunnel->node,
 			       eoip_tunnels_params);
 }
 
@@ -192,7 +208,7 @@ int eoip_tunnel_set(struct eoip_device *device,
 		return err;
 	}
 	if (old)
-		eoip_tunnel_withdraw(en, old);
+		eoip_tunnel_withdraw(old);
 	return 0;
 }
 
@@ -207,7 +223,7 @@ void eoip_tunnel_clear(struct eoip_device *device)
 	if (tunnel->params.external)
 		RCU_INIT_POINTER(en->external, NULL);
 	RCU_INIT_POINTER(device->tunnel, NULL);
-	eoip_tunnel_withdraw(en, tunnel);
+	eoip_tunnel_withdraw(tunnel);
 }
 
 static int __net_init eoip_net_init(struct net *net)
@@ -215,10 +231,13 @@ static int __net_init eoip_net_init(struct net *net)
 	struct eoip_net *en = eoip_net_get(net);
 
 	INIT_LIST_HEAD(&en->devices);
-	return rhltable_init(&en->tunnels, &eoip_tunnels_params);
+	return 0;
 }
 
-/* An underlay that ends takes its devices along, wherever they live. */
+/*
+ * An underlay that ends takes its devices along, wherever they live: as a
+ * pernet device, before the routes that they send by are gone.
+ */
 static void __net_exit eoip_net_exit_batch(struct list_head *nets)
 {
 	struct eoip_device *device;
@@ -234,9 +253,6 @@ static void __net_exit eoip_net_exit_batch(struct list_head *nets)
 	}
 	unregister_netdevice_many(&list);
 	rtnl_unlock();
-
-	list_for_each_entry(net, nets, exit_list)
-		rhltable_destroy(&eoip_net_get(net)->tunnels);
 }
 
 static struct pernet_operations eoip_net_ops = {
@@ -270,10 +286,19 @@ void eoip_net_leave(struct eoip_device *device)
 
 int eoip_tunnels_init(void)
 {
-	return register_pernet_device(&eoip_net_ops);
+	int err = rhltable_init(&eoip_tunnels, &eoip_tunnels_params);
+
+	if (err)
+		return err;
+	err = register_pernet_device(&eoip_net_ops);
+	if (err)
+		rhltable_destroy(&eoip_tunnels);
+	return err;
 }
 
+/* When no packet and no device can come any more. */
 void eoip_tunnels_exit(void)
 {
 	unregister_pernet_device(&eoip_net_ops);
+	rhltable_destroy(&eoip_tunnels);
 }

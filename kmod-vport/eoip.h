@@ -164,7 +164,7 @@ void eoip_tunnel_clear(struct eoip_device *device);
 struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
 				      const struct in6_addr *remote,
 				      const struct in6_addr *local, u16 id,
-				      int ifindex, int original_ifindex);
+				      int ifindex, int slave_ifindex);
 
 /* What ipv4.c and ipv6.c know of a packet. */
 struct eoip_packet {

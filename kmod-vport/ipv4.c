@@ -41,7 +41,7 @@ static struct eoip_device *eoip_ipv4_find(const struct nf_hook_state *state,
 	ipv6_addr_set_v4mapped(local, &local6);
 	return eoip_tunnels_find(eoip_net_get(state->net), &remote6, &local6,
 				 le16_to_cpu(hdr->tunnel_id),
-				 state->in->ifindex, skb->skb_iif);
+				 state->in->ifindex, inet_sdif(skb));
 }
 
 /*

@@ -32,7 +32,8 @@ static struct eoip_device *eoip_ipv6_find(const struct sk_buff *skb,
 					  const struct in6_addr *local, u16 id)
 {
 	return eoip_tunnels_find(eoip_net_get(dev_net(skb->dev)), remote,
-				 local, id, skb->dev->ifindex, inet6_iif(skb));
+				 local, id, skb->dev->ifindex,
+				 inet6_sdif(skb));
 }
 
 /* As inet6_protocol.handler: skb->data is behind the IPv6 headers. */

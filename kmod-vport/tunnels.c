@@ -51,26 +51,28 @@ struct eoip_net *eoip_net_get(const struct net *net)
 /* How well a tunnel's filters fit a packet: -1 is not at all. */
 static int eoip_tunnel_score(const struct eoip_params *params,
 			     const struct in6_addr *local, int ifindex,
-			     int original_ifindex)
+			     int slave_ifindex)
 {
 	bool any_local = ipv6_addr_any(&params->local);
 
 	if (!any_local && !ipv6_addr_equal(&params->local, local))
 		return -1;
 	if (params->link && params->link != ifindex &&
-	    params->link != original_ifindex)
+	    params->link != slave_ifindex)
 		return -1;
 	return 2 * !any_local + !!params->link;
 }
 
 /*
  * The device for a packet from @remote to @local with tunnel @id that came in
- * by @ifindex (@original_ifindex beneath a VRF), or NULL.  Under RCU.
+ * by @ifindex, or NULL.  What comes in by a VRF's slave has the VRF there and
+ * the slave in @slave_ifindex, which is 0 otherwise; a link may name either.
+ * Under RCU.
  */
 struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
 				      const struct in6_addr *remote,
 				      const struct in6_addr *local, u16 id,
-				      int ifindex, int original_ifindex)
+				      int ifindex, int slave_ifindex)
 {
 	const struct eoip_key key = {
 		.underlay = en, .remote = *remote, .id = id,
@@ -82,7 +84,7 @@ struct eoip_device *eoip_tunnels_find(struct eoip_net *en,
 	list = rhltable_lookup(&eoip_tunnels, &key, eoip_tunnels_params);
 	rhl_for_each_entry_rcu(tunnel, pos, list, node) {
 		score = eoip_tunnel_score(&tunnel->params, local, ifindex,
-					  original_ifindex);
+					  slave_ifindex);
 		if (score > best_score) {
 			best = tunnel;
 			best_score = score;

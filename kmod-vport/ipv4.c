@@ -19,6 +19,14 @@
 #include "compat.h"
 #include "eoip.h"
 
+/* Whether a packet that is delivered here was sent to this host alone. */
+static bool eoip_ipv4_is_unicast(const struct sk_buff *skb)
+{
+	return skb->pkt_type == PACKET_HOST &&
+	       !(skb_rtable(skb)->rt_flags &
+		 (RTCF_BROADCAST | RTCF_MULTICAST));
+}
+
 /* The EoIP header at @offset, or NULL if it is none. */
 static const struct eoip_hdr *eoip_ipv4_header(const struct sk_buff *skb,
 					       int offset,
@@ -44,14 +52,31 @@ static struct eoip_device *eoip_ipv4_find(const struct nf_hook_state *state,
 				 state->in->ifindex, inet_sdif(skb));
 }
 
+/* Whether a device sends packets that a router may not fragment. */
+static bool eoip_ipv4_sends_df(const struct eoip_device *device)
+{
+	const struct eoip_tunnel *tunnel = rcu_dereference(device->tunnel);
+
+	return device->external ||
+	       (tunnel && tunnel->params.df != EOIP_DF_NO);
+}
+
 /*
  * A router on the way says that our packet, of which it quotes the beginning,
  * was too big.  Nobody else in the kernel understands the quotation.
+ *
+ * Anybody can write such a thing, and what is believed of it holds for all
+ * traffic to that host.  So the quoted packet must be one that we may have
+ * sent: from the address that the error came to, with DF, and of a tunnel
+ * that sends DF.  A tunnel with df=no, the default, believes nothing.
  */
 static void eoip_ipv4_receive_icmp(struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
+	/* Routes of a VRF are found by its name alone. */
+	int oif = netif_is_l3_master(state->in) ? state->in->ifindex : 0;
 	int offset = ip_hdrlen(skb);
+	struct eoip_device *device;
 	struct iphdr quoted_buffer;
 	const struct iphdr *quoted;
 	struct icmphdr icmp_buffer;
@@ -67,14 +92,17 @@ static void eoip_ipv4_receive_icmp(struct sk_buff *skb,
 	mtu = ntohs(icmp->un.frag.mtu);
 	quoted = skb_header_pointer(skb, offset + sizeof(*icmp),
 				    sizeof(*quoted), &quoted_buffer);
-	if (!quoted || quoted->protocol != EOIP_IPPROTO || quoted->ihl != 5)
+	if (!quoted || quoted->protocol != EOIP_IPPROTO || quoted->ihl != 5 ||
+	    !(quoted->frag_off & htons(IP_DF)) ||
+	    quoted->saddr != ip_hdr(skb)->daddr || !eoip_ipv4_is_unicast(skb))
 		return;
 	hdr = eoip_ipv4_header(skb, offset + sizeof(*icmp) + sizeof(*quoted),
 			       &hdr_buffer);
 	if (!hdr || nf_ip_checksum(skb, NF_INET_LOCAL_IN, offset,
 				   IPPROTO_ICMP))
 		return;
-	if (!eoip_ipv4_find(state, skb, quoted->daddr, quoted->saddr, hdr))
+	device = eoip_ipv4_find(state, skb, quoted->daddr, quoted->saddr, hdr);
+	if (!device || !eoip_ipv4_sends_df(device))
 		return;
 
 	/* ipv4_update_pmtu() wants the quoted header where skb->data is. */
@@ -82,7 +110,7 @@ static void eoip_ipv4_receive_icmp(struct sk_buff *skb,
 	if (!pskb_may_pull(skb, offset + sizeof(*quoted)))
 		return;
 	__skb_pull(skb, offset);
-	ipv4_update_pmtu(skb, state->net, mtu, 0, EOIP_IPPROTO);
+	ipv4_update_pmtu(skb, state->net, mtu, oif, EOIP_IPPROTO);
 	__skb_push(skb, offset);
 }
 
@@ -114,8 +142,7 @@ unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 	if (iph->protocol != EOIP_IPPROTO)
 		return NF_ACCEPT;
 	hdr = eoip_ipv4_header(skb, ip_hdrlen(skb), &buffer);
-	if (!hdr || skb->pkt_type != PACKET_HOST ||
-	    (skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)))
+	if (!hdr || !eoip_ipv4_is_unicast(skb))
 		return NF_ACCEPT;
 	device = eoip_ipv4_find(state, skb, iph->saddr, iph->daddr, hdr);
 	if (!device)

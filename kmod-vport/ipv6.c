@@ -68,14 +68,20 @@ static int eoip_ipv6_receive(struct sk_buff *skb)
 	return 0;
 }
 
-/* As inet6_protocol.err_handler: skb->data is the packet that we sent. */
+/*
+ * As inet6_protocol.err_handler: skb->data is the packet that we sent, if it
+ * is as the error says.  We may have if it is from the address that the error
+ * came to.  Tunnels that fragment need to know the path's MTU as well as
+ * others, for no router does it for them; below 1280 the kernel does not go.
+ */
 static int eoip_ipv6_error(struct sk_buff *skb, struct inet6_skb_parm *opt,
 			   u8 type, u8 code, int offset, __be32 info)
 {
 	const struct ipv6hdr *ip6h = (const struct ipv6hdr *)skb->data;
 	int id = eoip_ipv6_id(skb, offset);
 
-	if (id < 0 || !eoip_ipv6_find(skb, &ip6h->daddr, &ip6h->saddr, id))
+	if (id < 0 || !ipv6_addr_equal(&ip6h->saddr, &ipv6_hdr(skb)->daddr) ||
+	    !eoip_ipv6_find(skb, &ip6h->daddr, &ip6h->saddr, id))
 		return -ENOENT;
 	if (type == ICMPV6_PKT_TOOBIG)
 		ip6_update_pmtu(skb, dev_net(skb->dev), info,

@@ -254,15 +254,19 @@ def too_big(quoted, mtu, code=4):
 
 
 def sent_packet(payload, **fields):
-    """As a would have sent it."""
+    """As a would have sent it with DF."""
     return packet(payload, **{"src": UNDERLAY["a"], "dst": UNDERLAY["b"],
-                              **fields})
+                              "fragment": DF, **fields})
+
+
+def honest(tunnel_id=100, mtu=1000):
+    return too_big(sent_packet(eoip_packet(ARP_REQUEST, tunnel_id))[:28], mtu)
 
 
 def test_pmtu_not_believed(bed):
     """ICMP about packets that we did not send, or that is damaged, does
     nothing to the route."""
-    bed.tunnel("a")
+    bed.tunnel("a", df=eoip.DF_SET)
     good = eoip_packet(ARP_REQUEST)
     damaged = too_big(sent_packet(good)[:28], 1000)
     lies = {
@@ -272,6 +276,12 @@ def test_pmtu_not_believed(bed):
         "another peer": too_big(sent_packet(good, dst="192.0.2.9")[:28],
                                 1000),
         "another code": too_big(sent_packet(good)[:28], 1000, code=3),
+        "no DF": too_big(sent_packet(good, fragment=0)[:28], 1000),
+        "another source": too_big(sent_packet(good, src="192.0.2.66")[:28],
+                                  1000),
+        "a broadcast": packet(too_big(sent_packet(
+            good, src="192.0.2.255")[:28], 1000)[20:], proto=1,
+            dst="192.0.2.255"),
         "MTU 0": too_big(sent_packet(good)[:28], 0),
         "a wrong checksum": damaged[:22] + bytes([damaged[22] ^ 1])
         + damaged[23:],
@@ -284,22 +294,47 @@ def test_pmtu_not_believed(bed):
             check_equal(f"the route's MTU after {what}", route_mtu(bed), None)
 
 
+def test_pmtu_by_df(bed):
+    """A tunnel that never sends DF, the default, learns nothing from who says
+    that a packet with DF was too big."""
+    bed.tunnel("a")
+    with Injector(bed) as injector:
+        for df, mtu in ((eoip.DF_NO, None), (eoip.DF_INHERIT, 1000)):
+            bed.rtnl("a").change("e1", {"df": df})
+            injector.expect("too big", [honest()])
+            check_equal(f"the route's MTU with df={df}", route_mtu(bed), mtu)
+
+
+def test_pmtu_of_external(bed):
+    """Flows of an external device may send DF, whatever their id."""
+    bed.tunnel("a", external=True)
+    bed.tunnel("a", "e2", id=2)
+    with Injector(bed, "e2", lambda frame: packet(eoip_packet(frame, 2))) \
+            as injector:
+        without = too_big(sent_packet(eoip_packet(ARP_REQUEST, 7),
+                                      fragment=0)[:28], 1000)
+        for what, data, mtu in (("df=no", honest(2), None),
+                                ("no DF", without, None),
+                                ("DF", honest(7), 1000)):
+            injector.expect(what, [data])
+            check_equal(f"the route's MTU after {what}", route_mtu(bed), mtu)
+
+
 def test_pmtu_learnt(bed):
-    """A router's "too big" makes the path's MTU smaller: packets without DF
-    leave in smaller pieces, and with DF their sender is told."""
-    bed.tunnel("a", mtu=1400)
+    """A router's "too big" makes the path's MTU smaller: the sender of what
+    has DF is told, and packets without leave in smaller pieces."""
+    bed.tunnel("a", mtu=1400, df=eoip.DF_SET)
     with Injector(bed) as injector, bed.wire("a", "e1") as sender:
-        injector.expect("too big", [too_big(
-            sent_packet(eoip_packet(ARP_REQUEST))[:28], 1000)])
+        injector.expect("too big", [honest()])
         check_equal("the route's MTU", route_mtu(bed), 1000)
+        sender.send(inner_ipv4(1200))
+        until(lambda: bed.counters("a")["tx_drop_exceeds_mtu"] == 1,
+              "tx_drop_exceeds_mtu does not become 1")
+        bed.rtnl("a").change("e1", {"df": eoip.DF_NO})
         sender.send(inner_ipv4(1200))
         sizes = [piece[1] for piece in fragments(injector.underlay)]
         check(len(sizes) == 2 and max(sizes) <= 1000,
               f"pieces of {sizes} bytes over a path of 1000")
-        bed.rtnl("a").change("e1", {"df": eoip.DF_SET})
-        sender.send(inner_ipv4(1200))
-        until(lambda: bed.counters("a")["tx_drop_exceeds_mtu"] == 1,
-              "tx_drop_exceeds_mtu does not become 1")
 
 
 def test_no_route(bed):

@@ -275,12 +275,16 @@ def test_pmtu(bed):
         return int(shown.split(" mtu ")[1].split()[0]) \
             if " mtu " in shown else None
 
-    def ours(tunnel_id):
-        return ipv6(eoipv6(inner_ipv4(1400), tunnel_id), src=ADDRESS["a"],
+    def ours(tunnel_id, src=ADDRESS["a"]):
+        return ipv6(eoipv6(inner_ipv4(1400), tunnel_id), src=src,
                     dst=ADDRESS["b"])[:200]
 
     with injector_of(bed) as injector:
         injector.expect("another id", [icmp(ours(7), 1300)])
+        check_equal("the route's MTU", route_mtu(), None)
+        injector.expect("another source", [icmp(ours(100, "fd01::66"), 1300)])
+        check_equal("the route's MTU", route_mtu(), None)
+        injector.expect("less than IPv6 must carry", [icmp(ours(100), 1279)])
         check_equal("the route's MTU", route_mtu(), None)
         injector.expect("our id", [icmp(ours(100), 1300)])
         check_equal("the route's MTU", route_mtu(), 1300)

@@ -8,6 +8,7 @@ cabling does; either sends and receives."""
 
 import eoip
 import modules
+import test_headers
 import test_ipv6
 from bed import MAC, UNDERLAY
 from packets import ARP_REQUEST
@@ -67,3 +68,13 @@ def test_another_slave(bed):
         injector.expect("a frame", [injector.wrap(ARP_REQUEST)],
                         [ARP_REQUEST])
     check_equal("rx_packets of e1", bed.statistics("a")["rx_packets"], 0)
+
+
+def test_pmtu(bed):
+    """A router's "too big" is about the VRF's route."""
+    enslave(bed)
+    bed.tunnel("a", link=bed.link("a", "u").index, df=eoip.DF_SET)
+    with Injector(bed) as injector:
+        injector.expect("too big", [test_headers.honest()])
+    shown = bed.exec("a", "ip", "route", "get", "vrf", "v", UNDERLAY["b"])
+    check_equal("the route's MTU is 1000", " mtu 1000" in shown, True)

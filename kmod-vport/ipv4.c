@@ -124,7 +124,10 @@ static int eoip_ipv4_check(struct sk_buff *skb)
 	return EOIP_NO_DROP;
 }
 
-/* As a netfilter hook, under RCU. */
+/*
+ * As a netfilter hook, under RCU: in softirq, but where a program lets packets
+ * through (NFQUEUE), in that process.  What takes a packet is made for softirq.
+ */
 unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
@@ -134,6 +137,7 @@ unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 	const struct eoip_hdr *hdr;
 	struct eoip_hdr buffer;
 	int drop, offset;
+	bool taken;
 
 	if (iph->protocol == IPPROTO_ICMP) {
 		eoip_ipv4_receive_icmp(skb, state);
@@ -156,7 +160,10 @@ unsigned int eoip_ipv4_receive(void *priv, struct sk_buff *skb,
 	drop = eoip_ipv4_check(skb);
 	offset = ip_hdrlen(skb);
 	__skb_pull(skb, offset);
-	if (eoip_receive(skb, device, &packet, drop))
+	local_bh_disable();
+	taken = eoip_receive(skb, device, &packet, drop);
+	local_bh_enable();
+	if (taken)
 		return NF_STOLEN;
 	__skb_push(skb, offset);
 	return NF_ACCEPT;

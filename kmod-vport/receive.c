@@ -2,7 +2,7 @@
 /*
  * Packet in, frame out, for both IP versions: check the lengths, take the
  * outer headers off, hand the frame to the device.  Called by ipv4.c and
- * ipv6.c, which found the device, under RCU in softirq.
+ * ipv6.c, which found the device, under RCU with softirqs off.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>

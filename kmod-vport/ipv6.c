@@ -36,13 +36,36 @@ static struct eoip_device *eoip_ipv6_find(const struct sk_buff *skb,
 				 inet6_sdif(skb));
 }
 
+/*
+ * Whether there are extension headers before the one of EoIPv6.  A packet that
+ * was put together has lost its fragment header; one that says it is a
+ * fragment and is whole still has it.
+ */
+static bool eoip_ipv6_has_extensions(const struct sk_buff *skb)
+{
+	unsigned int len = sizeof(struct ipv6hdr);
+
+	if (ipv6_hdr(skb)->nexthdr == NEXTHDR_FRAGMENT)
+		len += sizeof(struct frag_hdr);
+	return skb_network_header_len(skb) != len;
+}
+
+/* What is wrong with a packet before its length is looked at. */
+static int eoip_ipv6_check(struct sk_buff *skb)
+{
+	if (eoip_ipv6_has_extensions(skb))
+		return EOIP_KMOD_DROP_IP_OPTIONS;
+	if (!xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb))
+		return EOIP_KMOD_DROP_IPSEC_POLICY;
+	return EOIP_NO_DROP;
+}
+
 /* As inet6_protocol.handler: skb->data is behind the IPv6 headers. */
 static int eoip_ipv6_receive(struct sk_buff *skb)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	struct eoip_device *device = NULL;
 	struct eoip_packet packet;
-	int drop = EOIP_NO_DROP;
 	int id;
 
 	id = eoip_ipv6_id(skb, 0);
@@ -61,9 +84,7 @@ static int eoip_ipv6_receive(struct sk_buff *skb)
 		.frame_len = skb->len - EOIP6_HLEN,
 		.ipv6 = true,
 	};
-	if (!xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb))
-		drop = EOIP_KMOD_DROP_IPSEC_POLICY;
-	if (!eoip_receive(skb, device, &packet, drop))
+	if (!eoip_receive(skb, device, &packet, eoip_ipv6_check(skb)))
 		consume_skb(skb);
 	return 0;
 }

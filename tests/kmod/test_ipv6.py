@@ -171,6 +171,40 @@ def test_received(bed):
             ipv6(whole)[:size] for size in range(100)])
 
 
+def fragment_header(payload, offset=0, more=0, ident=1):
+    return struct.pack("!BBHI", eoip.IPV6_PROTOCOL, 0, offset | more,
+                       ident) + payload
+
+
+def test_extension_headers(bed):
+    """They have no business on a tunnel's packets, but for a fragment's."""
+    underlay(bed)
+    tunnel(bed)
+    whole = eoipv6(ARP_REQUEST)
+    options = bytes([eoip.IPV6_PROTOCOL, 0, 1, 4, 0, 0, 0, 0])
+    with injector_of(bed) as injector:
+        for number, what in ((60, "destination"), (0, "hop-by-hop")):
+            injector.expect(f"{what} options",
+                            [ipv6(options + whole, proto=number)],
+                            rx_drop_ip_options=1)
+        injector.expect("both", [ipv6(bytes([60]) + options[1:] + options
+                                      + whole, proto=0)],
+                        rx_drop_ip_options=1)
+        injector.expect("options on a keepalive",
+                        [ipv6(options + eoipv6(b""), proto=60)],
+                        rx_drop_ip_options=1)
+        injector.expect("a fragment that is whole",
+                        [ipv6(fragment_header(whole), proto=44)],
+                        [ARP_REQUEST])
+        injector.expect("two fragments", [
+            ipv6(fragment_header(whole[:24], more=1), proto=44),
+            ipv6(fragment_header(whole[24:], offset=24), proto=44)],
+            [ARP_REQUEST])
+        injector.expect("options before a fragment", [
+            ipv6(bytes([44]) + options[1:] + fragment_header(whole),
+                 proto=60)], rx_drop_ip_options=1)
+
+
 def test_not_ours(bed):
     """Other ids, peers, headers and destinations."""
     underlay(bed)

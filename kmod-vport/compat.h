@@ -96,6 +96,28 @@ static inline int eoip_compat_newlink(struct net_device *dev,
 #define eoip_compat_newlink eoip_newlink
 #endif
 
+/*
+ * How deep tunnels may be nested in one another, counted as the kernel does
+ * for its own tunnels where it does: each counts for itself and as a device.
+ */
+#ifndef IP_TUNNEL_RECURSION_LIMIT
+#define IP_TUNNEL_RECURSION_LIMIT 5
+#endif
+
+static inline void eoip_compat_recursion_enter(void)
+{
+#ifdef EOIP_HAVE_XMIT_RECURSION_INC
+	dev_xmit_recursion_inc();
+#endif
+}
+
+static inline void eoip_compat_recursion_leave(void)
+{
+#ifdef EOIP_HAVE_XMIT_RECURSION_INC
+	dev_xmit_recursion_dec();
+#endif
+}
+
 /* Named so since 6.15 and 6.16. */
 #ifndef timer_container_of
 #define timer_container_of from_timer

@@ -280,7 +280,9 @@ netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev)
 	struct eoip_path path;
 	int drop;
 
-	if (eoip_frame_parse(skb))
+	if (unlikely(dev_recursion_level() > IP_TUNNEL_RECURSION_LIMIT))
+		drop = EOIP_KMOD_DROP_RECURSION;
+	else if (eoip_frame_parse(skb))
 		drop = EOIP_KMOD_DROP_TX_MALFORMED;
 	else if (!skb_is_gso(skb) && skb->len > EOIP_FRAME_MAX)
 		drop = EOIP_KMOD_DROP_FRAME_TOO_LONG;
@@ -289,8 +291,11 @@ netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev)
 	if (drop != EOIP_NO_DROP)
 		goto drop;
 
-	if (!eoip_send_exceeds_pmtu(skb, device, &path))
+	if (!eoip_send_exceeds_pmtu(skb, device, &path)) {
+		eoip_compat_recursion_enter();
 		drop = eoip_send_frames(skb, device, &path);
+		eoip_compat_recursion_leave();
+	}
 	dst_release(path.dst);
 	if (drop == EOIP_NO_DROP)
 		return NETDEV_TX_OK;

@@ -8,7 +8,7 @@ RX_DROPS = [f"rx_drop_{name}" for name in (
     "ecn", "device_down", "no_memory")]
 TX_DROPS = [f"tx_drop_{name}" for name in (
     "frame_too_long", "exceeds_mtu", "key_out_of_range", "ipv6_underlay",
-    "no_tunnel_info", "no_route", "malformed", "no_memory")]
+    "no_tunnel_info", "no_route", "recursion", "malformed", "no_memory")]
 COUNTERS = ["rx_keepalives", "tx_keepalives", *RX_DROPS, *TX_DROPS]
 
 # IFLA_EOIP_*: name -> (number, type).

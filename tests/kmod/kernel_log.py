@@ -10,7 +10,7 @@ ALARMS = re.compile(
     r"Kernel panic|unregister_netdevice: waiting|rcu.* stall|"
     r"suspicious RCU usage|blocked for more than|refcount_t: |UBSAN: |"
     r"KASAN: |KFENCE: |possible .*deadlock|possible .*dependency|"
-    r"scheduling while atomic|sleeping function called|ODEBUG: ")
+    r"scheduling while atomic|Dead loop on|sleeping function called|ODEBUG: ")
 
 
 class KernelLog:

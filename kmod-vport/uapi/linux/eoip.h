@@ -135,6 +135,8 @@ enum eoip_drop {
 	  "the frame came to an external device without saying where it goes")\
 	X(NO_ROUTE, "no_route",                                               \
 	  "the underlay has no route to the remote address")                  \
+	X(RECURSION, "recursion",                                             \
+	  "tunnels are nested too deep, or one is routed through itself")     \
 	X(TX_MALFORMED, "malformed",                                          \
 	  "the frame's headers or its segments make no sense")                \
 	X(TX_NO_MEMORY, "no_memory",                                          \

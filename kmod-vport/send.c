@@ -210,7 +210,7 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 	if (fits)
 		return false;
 
-	bridged = netif_is_any_bridge_port(dev) || (dev->flags & IFF_PROMISC);
+	bridged = netif_is_any_bridge_port(dev);
 	reply = skb_tunnel_check_pmtu(skb, path->dst, overhead, bridged);
 	eoip_device_count_drop(device, EOIP_KMOD_DROP_EXCEEDS_MTU);
 	if (reply > 0) {

@@ -189,17 +189,18 @@ def test_malformed(bed):
 
 
 def too_big_answer(bed, where):
-    """The MTU that a sender with DF at `where` is told."""
+    """Which MTU a sender with DF at `where` is told, and by whom."""
     with bed.wire(where) as wire:
         bed.call(where, "ping", "-c", "1", "-W", "0.1", "-M", "do", "-s",
                  "1472", INNER["b"])
         answer = wire.wait_for(lambda data: data[12:14] == b"\x08\0"
                                and data[23] == 1 and data[34:36] == b"\3\4",
                                "nobody says that the packet is too big")
-    return struct.unpack("!H", answer[40:42])[0]
+    return (struct.unpack("!H", answer[40:42])[0],
+            socket.inet_ntoa(answer[26:30]))
 
 
-def test_sender_told_by_router(bed):
+def routed(bed):
     """h's packets are routed into the tunnel, which may not fragment."""
     bed.tunnel("a", mtu=1500, df=eoip.DF_SET, address=INNER["a"])
     bed.tunnel("b", mtu=1500, df=eoip.DF_SET, address=INNER["b"])
@@ -211,8 +212,19 @@ def test_sender_told_by_router(bed):
            "route add default via 10.5.0.1")
     bed.ip("b", f"route add 10.5.0.0/24 via {INNER['a']}")
     bed.ping("h", INNER["b"])
-    check_equal("MTU", too_big_answer(bed, "h"), 1458)
+
+
+def test_sender_told_by_router(bed):
+    routed(bed)
+    check_equal("MTU, router", too_big_answer(bed, "h"), (1458, "10.5.0.1"))
     bed.ping("h", INNER["b"], 1430, True)
+
+
+def test_sender_told_while_watched(bed):
+    """tcpdump on the tunnel (promiscuous) changes nothing of who answers."""
+    routed(bed)
+    bed.ip("a", "link set e1 promisc on")
+    check_equal("MTU, router", too_big_answer(bed, "h"), (1458, "10.5.0.1"))
 
 
 def test_sender_told_by_bridge(bed):
@@ -227,7 +239,8 @@ def test_sender_told_by_bridge(bed):
            "link set u2 master br0 up")
     bed.ip("h", "link set u up", "addr add 10.0.0.3/24 dev u")
     bed.ping("h", INNER["b"])
-    check_equal("MTU", too_big_answer(bed, "h"), 1458)
+    check_equal("MTU, as if from", too_big_answer(bed, "h"),
+                (1458, INNER["b"]))
     bed.ping("h", INNER["b"], 1430, True)
 
 

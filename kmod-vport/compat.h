@@ -9,6 +9,7 @@
 #ifndef _EOIP_COMPAT_H
 #define _EOIP_COMPAT_H
 
+#include <linux/capability.h>
 #include <linux/netdevice.h>
 #include <net/dst_metadata.h>
 #include <net/ip_tunnels.h>
@@ -95,6 +96,18 @@ static inline int eoip_compat_newlink(struct net_device *dev,
 #else
 #define eoip_compat_newlink eoip_newlink
 #endif
+
+/* Whether the caller may change a tunnel whose underlay is @net. */
+static inline bool eoip_compat_link_net_capable(const struct net_device *dev,
+						const struct net *net)
+{
+#ifdef EOIP_HAVE_LINK_NET_CAPABLE
+	return rtnl_dev_link_net_capable(dev, net);
+#else
+	return net_eq(net, dev_net(dev)) ||
+	       ns_capable(net->user_ns, CAP_NET_ADMIN);
+#endif
+}
 
 /*
  * How deep tunnels may be nested in one another, counted as the kernel does

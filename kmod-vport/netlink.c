@@ -368,6 +368,12 @@ static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
 
 	if (!data)
 		return 0;
+	/* The device may be in a container; what it sends by is not. */
+	if (!eoip_compat_link_net_capable(dev, device->net)) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: changing a tunnel takes CAP_NET_ADMIN where its underlay is");
+		return -EPERM;
+	}
 	old = rtnl_dereference(device->tunnel)->params;
 	params = old;
 	if (data[IFLA_EOIP_COLLECT_METADATA] && !device->external) {

@@ -233,6 +233,15 @@ static int eoip_check_family(const struct eoip_params *params,
 	return 0;
 }
 
+/* Whether @ifindex is a device of the underlay's, and not @device itself. */
+static bool eoip_link_is_there(const struct eoip_device *device, u32 ifindex)
+{
+	const struct net_device *link = __dev_get_by_index(device->net,
+							   ifindex);
+
+	return link && link != device->dev;
+}
+
 /* What is wrong with parameters in the place where they shall hold. */
 static int eoip_check(struct eoip_device *device,
 		      const struct eoip_params *params,
@@ -245,8 +254,7 @@ static int eoip_check(struct eoip_device *device,
 		return err;
 	/* A link that went away since forbids no other change. */
 	if (params->link && !(now && now->params.link == params->link) &&
-	    (!__dev_get_by_index(device->net, params->link) ||
-	     params->link == device->dev->ifindex)) {
+	    !eoip_link_is_there(device, params->link)) {
 		NL_SET_ERR_MSG(extack,
 			       "eoip: link is not another device of the underlay's namespace");
 		return -ENODEV;

@@ -60,6 +60,25 @@ def test_moved_and_changed(bed):
     traffic_with_h(bed)
 
 
+def test_link_of_the_same_number(bed):
+    """Numbers of links are of their namespace: a device of h may send by one
+    of a that has its own number, but at home not by itself."""
+    move_to_h(bed)
+    index = bed.link("h").index
+    bed.ip("a", f"link add d1 index {index} type dummy", "link set d1 up")
+    bed.rtnl("h").change("e1", {"link": index})
+    check_equal("link", bed.options("h")["link"], index)
+    bed.rtnl("h").change("e1", {"link": bed.link("a", "u").index})
+    traffic_with_h(bed)
+    bed.tunnel("a", "e2", id=2)
+    try:
+        bed.rtnl("a").change("e2", {"link": bed.link("a", "e2").index})
+    except rtnl.NetlinkError as error:
+        check_equal("errno", error.errno, 19)  # ENODEV
+    else:
+        check(False, "a device sends by itself")
+
+
 def test_moved_twice_and_home(bed):
     move_to_h(bed)
     bed.add_namespace("i")

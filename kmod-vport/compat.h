@@ -131,6 +131,23 @@ static inline void eoip_compat_recursion_leave(void)
 #endif
 }
 
+/* Reasons to drop that newer kernels have a word for. */
+#ifdef EOIP_HAVE_REASON_ECN
+#define EOIP_COMPAT_REASON_ECN SKB_DROP_REASON_IP_TUNNEL_ECN
+#else
+#define EOIP_COMPAT_REASON_ECN SKB_DROP_REASON_NOT_SPECIFIED
+#endif
+#ifdef EOIP_HAVE_REASON_TXINFO
+#define EOIP_COMPAT_REASON_TXINFO SKB_DROP_REASON_TUNNEL_TXINFO
+#else
+#define EOIP_COMPAT_REASON_TXINFO SKB_DROP_REASON_NOT_SPECIFIED
+#endif
+#ifdef EOIP_HAVE_REASON_RECURSION
+#define EOIP_COMPAT_REASON_RECURSION SKB_DROP_REASON_RECURSION_LIMIT
+#else
+#define EOIP_COMPAT_REASON_RECURSION SKB_DROP_REASON_NOT_SPECIFIED
+#endif
+
 /* Named so since 6.15 and 6.16. */
 #ifndef timer_container_of
 #define timer_container_of from_timer

@@ -39,6 +39,37 @@ void eoip_device_count_drop(struct eoip_device *device,
 		dev_core_stats_tx_dropped_inc(device->dev);
 }
 
+/*
+ * The nearest of the kernel's own reasons, for those who trace drops; what is
+ * not here has none that would fit.
+ */
+static const enum skb_drop_reason eoip_device_reasons[EOIP_N_KMOD_DROPS] = {
+	[EOIP_KMOD_DROP_IP_OPTIONS] = SKB_DROP_REASON_IP_INHDR,
+	[EOIP_KMOD_DROP_LENGTH_BEYOND_PACKET] = SKB_DROP_REASON_PKT_TOO_SMALL,
+	[EOIP_KMOD_DROP_FRAME_TOO_SHORT] = SKB_DROP_REASON_PKT_TOO_SMALL,
+	[EOIP_KMOD_DROP_IPSEC_POLICY] = SKB_DROP_REASON_XFRM_POLICY,
+	[EOIP_KMOD_DROP_ECN] = EOIP_COMPAT_REASON_ECN,
+	[EOIP_KMOD_DROP_DEVICE_DOWN] = SKB_DROP_REASON_DEV_READY,
+	[EOIP_KMOD_DROP_RX_NO_MEMORY] = SKB_DROP_REASON_NOMEM,
+	[EOIP_KMOD_DROP_FRAME_TOO_LONG] = SKB_DROP_REASON_PKT_TOO_BIG,
+	[EOIP_KMOD_DROP_EXCEEDS_MTU] = SKB_DROP_REASON_PKT_TOO_BIG,
+	[EOIP_KMOD_DROP_KEY_OUT_OF_RANGE] = EOIP_COMPAT_REASON_TXINFO,
+	[EOIP_KMOD_DROP_IPV6_UNDERLAY] = SKB_DROP_REASON_IPV6DISABLED,
+	[EOIP_KMOD_DROP_NO_TUNNEL_INFO] = EOIP_COMPAT_REASON_TXINFO,
+	[EOIP_KMOD_DROP_NO_ROUTE] = SKB_DROP_REASON_IP_OUTNOROUTES,
+	[EOIP_KMOD_DROP_RECURSION] = EOIP_COMPAT_REASON_RECURSION,
+	[EOIP_KMOD_DROP_TX_MALFORMED] = SKB_DROP_REASON_HDR_TRUNC,
+	[EOIP_KMOD_DROP_TX_NO_MEMORY] = SKB_DROP_REASON_NOMEM,
+};
+
+/* Counts a packet or frame of @device's as dropped, and frees it. */
+void eoip_device_drop(struct eoip_device *device, struct sk_buff *skb,
+		      enum eoip_kmod_drop drop)
+{
+	eoip_device_count_drop(device, drop);
+	kfree_skb_reason(skb, eoip_device_reasons[drop]);
+}
+
 static int eoip_device_get_sset_count(struct net_device *dev, int set)
 {
 	return set == ETH_SS_STATS ? ARRAY_SIZE(eoip_device_strings) :

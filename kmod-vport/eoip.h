@@ -138,6 +138,8 @@ void eoip_device_setup(struct net_device *dev);
 bool eoip_dev_is_external(const struct net_device *dev);
 void eoip_device_count_drop(struct eoip_device *device,
 			    enum eoip_kmod_drop drop);
+void eoip_device_drop(struct eoip_device *device, struct sk_buff *skb,
+		      enum eoip_kmod_drop drop);
 int eoip_device_default_mtu(const struct eoip_device *device,
 			    const struct eoip_params *params);
 

@@ -153,11 +153,9 @@ bool eoip_receive(struct sk_buff *skb, struct eoip_device *device,
 
 	if (drop == EOIP_NO_DROP)
 		drop = eoip_receive_frame(skb, device, packet);
-	if (drop == EOIP_NO_DROP) {
+	if (drop == EOIP_NO_DROP)
 		eoip_keepalive_heard(device);
-	} else {
-		eoip_device_count_drop(device, drop);
-		kfree_skb(skb);
-	}
+	else
+		eoip_device_drop(device, skb, drop);
 	return true;
 }

@@ -212,14 +212,14 @@ static bool eoip_send_exceeds_pmtu(struct sk_buff *skb,
 
 	bridged = netif_is_any_bridge_port(dev);
 	reply = skb_tunnel_check_pmtu(skb, path->dst, overhead, bridged);
-	eoip_device_count_drop(device, EOIP_KMOD_DROP_EXCEEDS_MTU);
 	if (reply > 0) {
+		eoip_device_count_drop(device, EOIP_KMOD_DROP_EXCEEDS_MTU);
 		eoip_send_back(skb, dev, path);
 		return true;
 	}
 	if (!bridged)
 		eoip_send_too_big(skb, mtu);
-	kfree_skb(skb);
+	eoip_device_drop(device, skb, EOIP_KMOD_DROP_EXCEEDS_MTU);
 	return true;
 }
 
@@ -239,8 +239,7 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 
 	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
 	if (iptunnel_handle_offloads(skb, SKB_GSO_GRE | SKB_GSO_DODGY)) {
-		eoip_device_count_drop(device, EOIP_KMOD_DROP_TX_NO_MEMORY);
-		kfree_skb(skb);
+		eoip_device_drop(device, skb, EOIP_KMOD_DROP_TX_NO_MEMORY);
 		return;
 	}
 	err = path->ipv6 ? eoip_ipv6_transmit(skb, path, xnet) :
@@ -300,8 +299,7 @@ netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev)
 	if (drop == EOIP_NO_DROP)
 		return NETDEV_TX_OK;
 drop:
-	eoip_device_count_drop(device, drop);
-	kfree_skb(skb);
+	eoip_device_drop(device, skb, drop);
 	return NETDEV_TX_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/ethtool.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
 #include <net/route.h>
@@ -216,6 +217,20 @@ void eoip_device_setup(struct net_device *dev)
 
 	device->dev = dev;
 	eoip_keepalive_init(device);
+}
+
+/*
+ * A new external device begins with net.ipv6.conf.*.disable_ipv6=1: what IPv6
+ * says of itself, unasked, would not say by which tunnel.  RTNL.
+ */
+void eoip_device_disable_ipv6(struct net_device *dev)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct inet6_dev *idev = __in6_dev_get(dev);
+
+	if (idev)
+		WRITE_ONCE(idev->cnf.disable_ipv6, 1);
+#endif
 }
 
 /* The MTU whose frames fit the route of @params as it is now.  RTNL. */

@@ -140,6 +140,7 @@ void eoip_device_count_drop(struct eoip_device *device,
 			    enum eoip_kmod_drop drop);
 void eoip_device_drop(struct eoip_device *device, struct sk_buff *skb,
 		      enum eoip_kmod_drop drop);
+void eoip_device_disable_ipv6(struct net_device *dev);
 int eoip_device_default_mtu(const struct eoip_device *device,
 			    const struct eoip_params *params);
 

@@ -280,6 +280,8 @@ static int eoip_register(struct net_device *dev, struct net *underlay,
 	err = eoip_tunnel_set(device, params);
 	if (err)
 		unregister_netdevice(dev);
+	else if (params->external)
+		eoip_device_disable_ipv6(dev);
 	return err;
 }
 

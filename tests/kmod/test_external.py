@@ -122,6 +122,48 @@ def test_no_route(bed):
     check_equal("counters", counted(bed), {"tx_drop_no_route": 1})
 
 
+def with_ipv6(bed):
+    """a has IPv6 and is a router, which says most of itself."""
+    try:
+        bed.sysctl("a", "ipv6/conf/default/disable_ipv6", 0)
+    except FileNotFoundError:
+        raise Skip("this kernel has no IPv6") from None
+    bed.sysctl("a", "ipv6/conf/all/forwarding", 1)
+
+
+def test_ipv6_is_silent(bed):
+    """IPv6 sends nothing of its own through an external device, which it
+    could not say a tunnel for; a point-to-point one is as any Ethernet."""
+    with_ipv6(bed)
+    bed.tunnel("a", "ext", external=True)
+    bed.tunnel("a", id=100)
+    until(lambda: " fe80:" in bed.exec("a", "ip", "-6", "addr", "show", "dev",
+                                       "e1"), "e1 gets no address by itself")
+    # What e1 says of itself comes some time after that.
+    until(lambda: bed.statistics("a")["tx_packets"] >= 3,
+          "e1 says nothing of itself")
+    check_equal("counters of ext", counted(bed), {})
+    check_equal("addresses of ext",
+                bed.exec("a", "ip", "-6", "addr", "show", "dev", "ext"), "")
+
+
+def test_ipv6_by_route(bed):
+    """Who wants IPv6 to go through it switches it on."""
+    with_ipv6(bed)
+    external(bed)
+    bed.sysctl("b", "ipv6/conf/default/disable_ipv6", 0)
+    peer(bed)
+    bed.ip("b", "addr add fd00::2/64 dev e1 nodad",
+           f"neigh replace fd00::1 lladdr {mac_text(INNER_MAC['a'])} dev e1 "
+           "nud permanent")
+    bed.sysctl("a", "ipv6/conf/ext/disable_ipv6", 0)
+    bed.ip("a", "addr add fd00::1/128 dev ext nodad",
+           f"neigh add fd00::2 lladdr {mac_text(INNER_MAC['b'])} dev ext "
+           "nud permanent")
+    route(bed, f"id 100 dst {UNDERLAY['b']} ttl 64 key", "fd00::2")
+    bed.ping("a", "fd00::2")
+
+
 def test_fallback(bed):
     """A point-to-point device goes first, whichever came first; what it does
     not want, and only that, is the external one's."""

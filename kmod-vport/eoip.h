@@ -225,7 +225,7 @@ struct eoip_path {
 netdev_tx_t eoip_send(struct sk_buff *skb, struct net_device *dev);
 int eoip_send_fill_metadata(struct net_device *dev, struct sk_buff *skb);
 bool eoip_send_keepalive(struct eoip_device *device,
-			 const struct eoip_tunnel *tunnel);
+			 struct eoip_tunnel *tunnel);
 void eoip_path_init(struct eoip_path *path, const struct eoip_params *params);
 int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
 		    u32 hash, struct dst_cache *cache);

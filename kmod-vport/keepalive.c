@@ -12,6 +12,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/netdevice.h>
+#include <linux/random.h>
 #include <linux/rtnetlink.h>
 
 #include "compat.h"
@@ -60,10 +61,22 @@ void eoip_keepalive_init(struct eoip_device *device)
 	timer_setup(&device->keepalive_timer, eoip_keepalive_expired, 0);
 }
 
-/* The device came up, or its parameters changed: begins anew.  RTNL. */
+/* A random time from 1 to @max jiffies. */
+static unsigned long eoip_keepalive_random(unsigned long max)
+{
+	return 1 + (((u64)get_random_u32() * max) >> 32);
+}
+
+/*
+ * The device came up, or its parameters changed: begins anew.  The first
+ * keepalive goes within a second, so that the peer learns of us; the second
+ * within an interval of the first, at a time by chance, and so the devices of
+ * a configuration that is restored at once do not beat as one.  RTNL.
+ */
 void eoip_keepalive_start(struct eoip_device *device)
 {
 	const struct eoip_tunnel *tunnel = rtnl_dereference(device->tunnel);
+	unsigned long interval, first;
 
 	eoip_keepalive_stop(device);
 	WRITE_ONCE(device->last_heard, jiffies);
@@ -72,8 +85,12 @@ void eoip_keepalive_start(struct eoip_device *device)
 		netif_carrier_on(device->dev);
 	if (!tunnel->params.keepalive_interval)
 		return;
-	device->next_keepalive = jiffies;
-	mod_timer(&device->keepalive_timer, jiffies);
+	interval = tunnel->params.keepalive_interval * HZ;
+	first = jiffies + eoip_keepalive_random(HZ);
+	/* The timer adds an interval to what it finds here. */
+	device->next_keepalive = first + eoip_keepalive_random(interval) -
+				 interval;
+	mod_timer(&device->keepalive_timer, first);
 }
 
 void eoip_keepalive_stop(struct eoip_device *device)

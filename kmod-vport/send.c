@@ -325,14 +325,15 @@ int eoip_send_fill_metadata(struct net_device *dev, struct sk_buff *skb)
  * no memory.  Under RCU, in softirq.
  */
 bool eoip_send_keepalive(struct eoip_device *device,
-			 const struct eoip_tunnel *tunnel)
+			 struct eoip_tunnel *tunnel)
 {
 	struct eoip_path path;
 	struct sk_buff *skb;
 
 	eoip_path_init(&path, &tunnel->params);
 	path.df = false;
-	if (eoip_path_route(device, &path, 0, NULL))
+	/* Where frames inherit their TOS they do not use the cache. */
+	if (eoip_path_route(device, &path, 0, &tunnel->dst_cache))
 		return false;
 	path.ttl = path.ttl ?: eoip_path_hop_limit(&path);
 	skb = alloc_skb(eoip_headroom(&path), GFP_ATOMIC);

@@ -131,11 +131,12 @@ static void eoip_tunnel_free_rcu(struct rcu_head *rcu)
 static struct eoip_tunnel *eoip_tunnel_alloc(struct eoip_device *device,
 					     const struct eoip_params *params)
 {
-	struct eoip_tunnel *tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
+	struct eoip_tunnel *tunnel = kzalloc(sizeof(*tunnel),
+					     GFP_KERNEL_ACCOUNT);
 
 	if (!tunnel)
 		return NULL;
-	if (dst_cache_init(&tunnel->dst_cache, GFP_KERNEL)) {
+	if (dst_cache_init(&tunnel->dst_cache, GFP_KERNEL_ACCOUNT)) {
 		kfree(tunnel);
 		return NULL;
 	}

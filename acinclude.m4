@@ -46,11 +46,14 @@ AC_DEFUN([EOIP_OVS_SOURCE], [
   OVS_VERSION=`AS_ECHO(["$eoip_ac"]) | $SED -n 's/^AC@&t@_INIT(openvswitch, *\([[^,]]*\),.*/\1/p'`
   OVS_RELEASE=`AS_ECHO(["$OVS_VERSION"]) | $SED 's/^\([[0-9]]*\.[[0-9]]*\).*/\1/'`
   AC_MSG_RESULT([$OVS_SOURCE, version $OVS_VERSION])
-  AS_IF([test ! -d "$srcdir/ovs-plugin/patches/$OVS_RELEASE"],
-    [AC_MSG_ERROR([there is no patch for Open vSwitch "$OVS_VERSION", only for: `cd "$srcdir/ovs-plugin/patches" && echo *`; give another source with --with-ovs-source])])
+
+  eoip_series=$srcdir/ovs-plugin/patches/series
+  OVS_PATCHES=`$SED -n "s/^\(@<:@^# @:>@*\) \(.* \)*$OVS_RELEASE\( .*\)*\$/\1/p" "$eoip_series" | tr '\n' ' '`
+  eoip_releases=`$SED -n 's/^.*seam\.patch *//p' "$eoip_series" | tr '\n' ' '`
+  AS_CASE(["$OVS_PATCHES"], [*seam.patch*], [],
+    [AC_MSG_ERROR([there is no patch for Open vSwitch "$OVS_VERSION", only for: $eoip_releases; give another source with --with-ovs-source])])
   AC_SUBST([OVS_SOURCE])
-  AC_SUBST([OVS_VERSION])
-  AC_SUBST([OVS_RELEASE])
+  AC_SUBST([OVS_PATCHES])
 ])
 
 dnl EOIP_OVS_OPTIONS

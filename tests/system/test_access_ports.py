@@ -155,6 +155,21 @@ def test_af_packet(sandbox):
         return f"{small} of 2400"
 
 
+def test_af_xdp(sandbox):
+    """50 frames of 60 kB, where 4096 bytes are room for one."""
+    with port_of_type(sandbox, "host-a", "afxdp-nonpmd",
+                      "options:xdp-mode=native"), \
+            Burst(sandbox, "host-a", "host-a", "eth0") as bed:
+        before = bed.counted("drop")
+        small, long = bed.flood(50, 60_000)
+        check_equal("descriptors that the kernel refused",
+                    bed.counted("xsk_queue_0_tx_invalid_descs"), 0)
+        check_equal("small and long frames that arrive", (small, long),
+                    (50 * SMALL_PER_BURST, 0))
+        check_equal("frames counted as dropped",
+                    bed.counted("drop") - before, 50)
+
+
 def delivered_to_the_kernel(sandbox, kind):
     """A device of the site itself, which takes frames of any length."""
     device = f"{kind}0"

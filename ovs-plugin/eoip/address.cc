@@ -9,6 +9,8 @@
 #include <charconv>
 #include <system_error>
 
+#include "eoip/wire6.h"
+
 namespace eoip {
 namespace {
 
@@ -141,12 +143,10 @@ bool Address::is_ipv4() const
                       bytes.begin());
 }
 
-bool Address::is_unicast() const
+bool Address::is_host() const
 {
-    if (is_ipv4()) {
-        return ipv4() != 0 && ipv4() != UINT32_MAX && ipv4() >> 28 != 0xe;
-    }
-    return bytes[0] != 0xff && *this != Address();
+    return is_ipv4() ? !is_martian_source(&bytes[kMapped])
+                     : !is_martian_source6(bytes.data());
 }
 
 bool Address::is_link_local() const

@@ -24,7 +24,8 @@ struct Address {
     [[nodiscard]] std::uint32_t ipv4() const;
 
     [[nodiscard]] bool is_ipv4() const;
-    [[nodiscard]] bool is_unicast() const;
+    // True for what one other host can have.
+    [[nodiscard]] bool is_host() const;
     [[nodiscard]] bool is_link_local() const;  // Of IPv6.
 
     auto operator<=>(const Address &) const = default;

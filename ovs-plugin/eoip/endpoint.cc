@@ -11,7 +11,8 @@ namespace eoip {
 namespace {
 
 constexpr Fault kNone = "";
-constexpr Fault kNotUnicast = "is not a unicast address";
+constexpr Fault kNoHost =
+    "is not a unicast address that other hosts can reach";
 constexpr Fault kBadIpv4 = "is not an IPv4 address";
 constexpr Fault kBadIpv6 = "is not an IPv6 address";
 constexpr Fault kMapped = "is an IPv4 address written as IPv6";
@@ -98,11 +99,11 @@ Fault parse_endpoint(std::string_view value, Endpoint &endpoint)
         return kNone;
     }
     if (const auto address = colons ? parse_ipv6(value) : parse_ipv4(value)) {
-        if (!address->is_unicast()) {
-            return kNotUnicast;
-        }
         if (colons && address->is_ipv4()) {
             return kMapped;
+        }
+        if (!address->is_host()) {
+            return kNoHost;
         }
         if (address->is_link_local()) {
             return kLinkLocal;

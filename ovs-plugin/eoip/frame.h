@@ -80,6 +80,15 @@ inline void take_over_ect1(std::span<std::uint8_t> frame)
     }
 }
 
+// True if the packet around 'frame' may have met congestion: a frame of a
+// sender that knows nothing of ECN cannot tell of it, and is to be dropped, as
+// RFC 6040 says.
+[[nodiscard]] inline bool can_carry_ce(Bytes frame)
+{
+    const Bytes ip = ip_of(frame);
+    return ip.empty() || (ip[0] >> 4 == 6 ? ip[1] & 0x30 : ip[1] & 3);
+}
+
 }  // namespace eoip
 
 #endif  // EOIP_FRAME_H

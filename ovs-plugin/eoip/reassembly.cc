@@ -93,6 +93,17 @@ void Reassembler::drop(eoip_drop why, std::size_t fragments)
     counters_.drops[why] += fragments;
 }
 
+// Counts fragments of a packet that has ended.  One that is too big counts
+// once, with the fragment that showed it.
+void Reassembler::drop_more(const Assembly &assembly, std::size_t fragments)
+{
+    if (assembly.why == EOIP_DROP_FRAME_TOO_BIG) {
+        counters_.unwanted += fragments;
+    } else {
+        drop(assembly.why, fragments);
+    }
+}
+
 // Frees what 'assembly' holds.
 void Reassembler::empty(Assembly &assembly)
 {
@@ -105,10 +116,10 @@ void Reassembler::empty(Assembly &assembly)
 // Ends the packet, but remembers it until the timeout.
 void Reassembler::kill(Assembly &assembly, eoip_drop why)
 {
-    drop(why, assembly.pieces.size());
+    assembly.why = why;
+    drop_more(assembly, assembly.pieces.size());
     empty(assembly);
     assembly.dead = true;
-    assembly.why = why;
 }
 
 void Reassembler::forget(Assemblies::iterator it)
@@ -164,6 +175,14 @@ Reassembler::Assemblies::iterator Reassembler::find_or_begin(const Key &key,
     return it;
 }
 
+// True if the packet holds more than the longest frame that is delivered.
+bool Reassembler::is_too_big(const Fragment &fragment) const
+{
+    const bool ipv6 = fragment.key.protocol >> 8 == 6;
+    return fragment.end()
+           > limits_.frame + (ipv6 ? kHeaderBytes6 : kHeaderBytes);
+}
+
 // True if 'fragment' and what is there already cannot be parts of one packet.
 // 'next' is the first piece that begins where it begins or later.
 bool Reassembler::overlaps(const Assembly &assembly, const Fragment &fragment,
@@ -198,6 +217,10 @@ bool Reassembler::insert(Assembly &assembly, const Fragment &fragment)
         && fragment.last == (assembly.end == fragment.end())) {
         counters_.duplicates++;
         return true;
+    }
+    if (is_too_big(fragment)) {
+        kill(assembly, EOIP_DROP_FRAME_TOO_BIG);
+        return false;
     }
     if (overlaps(assembly, fragment, next)) {
         kill(assembly, EOIP_DROP_FRAGMENT_OVERLAP);
@@ -272,6 +295,10 @@ bool Reassembler::parse_ipv4(Bytes packet, Fragment &fragment)
         return false;
     }
 
+    if (is_martian(header)) {
+        drop(EOIP_DROP_MARTIAN);
+        return false;
+    }
     const std::uint64_t source = load_be32(header + 12);
     fragment = {{{source << 32 | load_be32(header + 16)},
                  load_be16(header + 4),
@@ -305,6 +332,10 @@ bool Reassembler::parse_ipv6(Bytes packet, Fragment &fragment)
         return false;
     }
 
+    if (is_martian6(packet.data())) {
+        drop(EOIP_DROP_MARTIAN);
+        return false;
+    }
     const std::uint8_t *header = &packet[kIpv6HeaderBytes];
     fragment = {{{},
                  load_be32(header + 4),
@@ -364,7 +395,9 @@ std::vector<std::uint8_t> Reassembler::add_fragment(const Fragment &fragment,
     Assembly &assembly = it->second;
     std::vector<std::uint8_t> packet;
 
-    if (assembly.dead || !insert(assembly, fragment)) {
+    if (assembly.dead) {
+        drop_more(assembly, 1);
+    } else if (!insert(assembly, fragment)) {
         drop(assembly.why);
     } else if (assembly.payload_bytes == assembly.end) {
         if ((assembly.ecn_seen & kNotEct) && (assembly.ecn_seen & kCe)) {

@@ -6,8 +6,9 @@
 // RouterOS fragments the outer packet by default, so this is everyday traffic
 // where bridged networks run 1500-byte frames.  [doc]  Fragments are also the
 // easiest thing to attack a receiver with, so all that is kept is bounded:
-// packets, bytes, fragments of one packet, time.  When there is no room the
-// oldest packet goes, because fragments that belong together arrive together.
+// packets, bytes, fragments and bytes of one packet, time.  When there is no
+// room the oldest packet goes, because fragments that belong together arrive
+// together.
 //
 // One Reassembler is used by one thread at a time; the caller locks.  It reads
 // no clock: 'now' goes in.  It allocates, but only for fragments.
@@ -28,10 +29,14 @@ namespace eoip {
 
 using Time = std::chrono::milliseconds;  // Since any fixed moment.
 
+// Jumbo frames of 9216 bytes, with their Ethernet header and two VLAN tags.
+inline constexpr std::size_t kDefaultMaxFrame = 9216 + 14 + 2 * 4;
+
 struct ReassemblyLimits {
     std::size_t packets = 8192;    // Incomplete ones at once.
     std::size_t bytes = 32 << 20;  // All that is kept, with what it takes.
     std::size_t fragments = 128;   // Of one packet.
+    std::size_t frame = kDefaultMaxFrame;  // Bytes of one in a packet.
     // Short, because ids come round again: with 65536 of them a fast peer
     // needs less than a second (RFC 4963).
     Time timeout{500};
@@ -43,7 +48,9 @@ struct ReassemblyCounters {
     std::uint64_t packets = 0;     // Put together.
     std::uint64_t fragments = 0;   // That those packets were made of.
     std::uint64_t duplicates = 0;  // Fragments that were there already.
-    std::array<std::uint64_t, EOIP_N_DROPS> drops{};  // In fragments.
+    std::uint64_t unwanted = 0;    // The others of packets that are too big.
+    // In fragments, but of packets that are too big in packets.
+    std::array<std::uint64_t, EOIP_N_DROPS> drops{};
 };
 
 class Reassembler {
@@ -117,11 +124,13 @@ private:
     std::vector<std::uint8_t> add_fragment(const Fragment &fragment, Time now);
     Assemblies::iterator find_or_begin(const Key &key, Time now);
     bool insert(Assembly &assembly, const Fragment &fragment);
+    [[nodiscard]] bool is_too_big(const Fragment &fragment) const;
     static bool overlaps(const Assembly &assembly, const Fragment &fragment,
                          Pieces::const_iterator next);
     static std::vector<std::uint8_t> assemble(const Key &key,
                                               const Assembly &assembly);
     void drop(eoip_drop why, std::size_t fragments = 1);
+    void drop_more(const Assembly &assembly, std::size_t fragments);
     void empty(Assembly &assembly);
     void kill(Assembly &assembly, eoip_drop why);
     void forget(Assemblies::iterator it);

@@ -102,6 +102,35 @@ inline void put_ipv4_checksum(std::uint8_t *header)
     std::memcpy(header + 10, &sum, sizeof sum);
 }
 
+// The address at 'source' is one that no other host has: of this host only, of
+// nobody yet, or of many.  240.0.0.0/4 but for the last is none, as in Linux.
+[[nodiscard]] inline bool is_martian_source(const std::uint8_t *source)
+{
+    const std::uint8_t net = source[0];
+    // Most are told by two comparisons.
+    return (net - 1u >= 0xdf || net == 127)
+           && (net < 0xf0 || load_be32(source) == 0xffffffff);
+}
+
+// No host sends such a packet to another; it begins at its IPv4 header.
+[[nodiscard]] inline bool is_martian(const std::uint8_t *ip)
+{
+    return is_martian_source(ip + 12) || std::memcmp(ip + 12, ip + 16, 4) == 0;
+}
+
+// What a packet with a frame of a length that is not allowed is.
+[[nodiscard]] inline Received no_frame(std::uint16_t frame_bytes, bool trimmed,
+                                       std::uint16_t key)
+{
+    return {frame_bytes ? Received::Kind::drop : Received::Kind::keepalive,
+            true,
+            trimmed,
+            frame_bytes < EOIP_FRAME_MIN ? EOIP_DROP_FRAME_TOO_SHORT
+                                         : EOIP_DROP_FRAME_TOO_BIG,
+            key,
+            frame_bytes};
+}
+
 // Looks at one outer packet of IP protocol 47.  'packet' begins at the IPv4
 // header and may run on into Ethernet padding: only the IP total length bounds
 // the payload.  [cap]  With 'checksum_verified' the header's checksum is not
@@ -109,12 +138,13 @@ inline void put_ipv4_checksum(std::uint8_t *header)
 //
 // Rules [peer]: more bytes than the length field says are cut off, fewer are a
 // drop, a length of 1 to 13 is a drop, 0 is a keepalive.  Nothing is required
-// of TOS, TTL or the IP id.  [cap]
+// of TOS, TTL or the IP id.  [cap]  What is longer than 'max_frame' is a drop.
 //
 // Inlined always: the caller takes the result apart, and a struct of bytes
 // that is returned whole waits for its own stores.
 [[nodiscard, gnu::always_inline]] inline Received
-receive(Bytes packet, bool checksum_verified)
+receive(Bytes packet, bool checksum_verified,
+        std::size_t max_frame = EOIP_FRAME_MAX)
 {
     using Kind = Received::Kind;
     auto drop = [](eoip_drop why) {
@@ -150,18 +180,16 @@ receive(Bytes packet, bool checksum_verified)
     const std::uint16_t key = load_le16(eoip + 6);
     const std::uint16_t frame_bytes = load_be16(eoip + 4);
     const std::size_t carried = ip_bytes - kFrameOffset;
+    if (is_martian(ip)) [[unlikely]] {
+        return {Kind::drop, true, false, EOIP_DROP_MARTIAN, key, frame_bytes};
+    }
     if (frame_bytes > carried) [[unlikely]] {
         return {Kind::drop, true,       false, EOIP_DROP_LENGTH_BEYOND_PACKET,
                 key,        frame_bytes};
     }
     const bool trimmed = frame_bytes < carried;
-    if (frame_bytes < EOIP_FRAME_MIN) [[unlikely]] {
-        return {frame_bytes ? Kind::drop : Kind::keepalive,
-                true,
-                trimmed,
-                EOIP_DROP_FRAME_TOO_SHORT,
-                key,
-                frame_bytes};
+    if (frame_bytes < EOIP_FRAME_MIN || frame_bytes > max_frame) [[unlikely]] {
+        return no_frame(frame_bytes, trimmed, key);
     }
     return {Kind::frame, true, trimmed, {}, key, frame_bytes};
 }

@@ -70,6 +70,25 @@ inline constexpr std::uint8_t kFragmentHeader = 44;
     return static_cast<std::uint16_t>(header[0] >> 4 << 8 | header[1]);
 }
 
+// As is_martian_source(); of IPv6 loopback, multicast, and IPv4 in disguise.
+[[nodiscard]] inline bool is_martian_source6(const std::uint8_t *source)
+{
+    constexpr std::uint8_t kZeros[10] = {};
+    if (source[0] == 0xff) {
+        return true;
+    }
+    if (std::memcmp(source, kZeros, sizeof kZeros) != 0) {
+        return false;
+    }
+    return load_be16(source + 10) == 0xffff
+           || (load_be16(source + 10) == 0 && load_be32(source + 12) <= 1);
+}
+
+[[nodiscard]] inline bool is_martian6(const std::uint8_t *ip)
+{
+    return is_martian_source6(ip + 8) || std::memcmp(ip + 8, ip + 24, 16) == 0;
+}
+
 // Looks at one outer packet.  'packet' begins at the IPv6 header and may run
 // on into Ethernet padding: only IPv6's payload length bounds the payload, and
 // it is the only length that there is, so that nothing is ever trimmed.
@@ -78,7 +97,8 @@ inline constexpr std::uint8_t kFragmentHeader = 44;
 // bytes are a drop.  Nothing is required of traffic class, flow label and hop
 // limit.  Where extension headers stand before EoIPv6, whose sender has no use
 // for them, the packet is dropped, as one with options is over IPv4.
-[[nodiscard]] inline Received receive6(Bytes packet)
+[[nodiscard]] inline Received receive6(Bytes packet,
+                                       std::size_t max_frame = EOIP6_FRAME_MAX)
 {
     using Kind = Received::Kind;
     auto drop = [](eoip_drop why) {
@@ -109,15 +129,13 @@ inline constexpr std::uint8_t kFragmentHeader = 44;
     const std::uint16_t key = key6(&packet[kIpv6HeaderBytes]);
     const auto frame_bytes =
         static_cast<std::uint16_t>(payload_bytes - kHeaderBytes6);
-    if (frame_bytes >= EOIP_FRAME_MIN) {
-        return {Kind::frame, true, false, {}, key, frame_bytes};
+    if (is_martian6(packet.data())) {
+        return {Kind::drop, true, false, EOIP_DROP_MARTIAN, key, frame_bytes};
     }
-    return {frame_bytes ? Kind::drop : Kind::keepalive,
-            true,
-            false,
-            EOIP_DROP_FRAME_TOO_SHORT,
-            key,
-            frame_bytes};
+    if (frame_bytes < EOIP_FRAME_MIN || frame_bytes > max_frame) {
+        return no_frame(frame_bytes, false, key);
+    }
+    return {Kind::frame, true, false, {}, key, frame_bytes};
 }
 
 // Writes the header of all frames and keepalives of tunnel 'key', at most

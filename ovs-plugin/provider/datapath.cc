@@ -14,6 +14,7 @@
 
 #include "eoip/frame.h"
 #include "eoip/mss.h"
+#include "eoip/reassembly.h"
 #include "eoip/wire6.h"
 
 namespace {
@@ -52,6 +53,8 @@ std::uint32_t next_fragment_id()
     }();
     return next.fetch_add(1, std::memory_order_relaxed);
 }
+
+std::atomic<std::size_t> max_frame{eoip::kDefaultMaxFrame};
 
 enum Port { kEoip, kGre, kIp6Gre, kErspan, kIp6Erspan, kPorts };
 
@@ -124,15 +127,27 @@ void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
                   eoip_received *received)
 {
     const auto *packet = static_cast<const std::uint8_t *>(ip);
-    const auto rx = eoip::receive({packet, n_bytes}, checksum_verified);
+    const auto rx = eoip::receive({packet, n_bytes}, checksum_verified,
+                                  max_frame.load(std::memory_order_relaxed));
     take(received, rx, packet + eoip::kFrameOffset);
 }
 
 void eoip_receive6(const void *ip, size_t n_bytes, eoip_received *received)
 {
     const auto *packet = static_cast<const std::uint8_t *>(ip);
-    const auto rx = eoip::receive6({packet, n_bytes});
+    const auto rx = eoip::receive6({packet, n_bytes},
+                                   max_frame.load(std::memory_order_relaxed));
     take(received, rx, packet + eoip::kFrameOffset6);
+}
+
+void eoip_set_max_frame(size_t bytes)
+{
+    max_frame.store(bytes, std::memory_order_relaxed);
+}
+
+size_t eoip_max_frame()
+{
+    return max_frame.load(std::memory_order_relaxed);
 }
 
 void eoip_put_header(void *out, uint16_t key)
@@ -184,10 +199,14 @@ void eoip_put_df(void *ip, bool df)
     eoip::put_ipv4_checksum(header);
 }
 
-void eoip_take_over_ect1(void *frame, size_t n_bytes)
+bool eoip_take_over_ecn(void *frame, size_t n_bytes, uint8_t tos)
 {
-    eoip::take_over_ect1(
-        std::span(static_cast<std::uint8_t *>(frame), n_bytes));
+    const std::span bytes(static_cast<std::uint8_t *>(frame), n_bytes);
+
+    if ((tos & 3) == 1) {
+        eoip::take_over_ect1(bytes);
+    }
+    return (tos & 3) != 3 || eoip::can_carry_ce(bytes);
 }
 
 bool eoip_is_ours(const void *ip, size_t n_bytes, const void *l4,

@@ -57,6 +57,10 @@ void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
 /* The same for a packet of any protocol whose IPv6 header is at 'ip'. */
 void eoip_receive6(const void *ip, size_t n_bytes, struct eoip_received *);
 
+/* The longest frame that is received: of others the packet is dropped. */
+void eoip_set_max_frame(size_t bytes);
+size_t eoip_max_frame(void);
+
 /* Writes the header that all frames of tunnel 'key' begin with, EoIP's of
  * EOIP_HLEN bytes or EoIPv6's of EOIP6_HLEN, to 'out'. */
 void eoip_put_header(void *out, uint16_t key);
@@ -86,8 +90,9 @@ bool eoip_df(const void *prepared, const void *frame, size_t n_bytes);
 /* Replaces the mark in the completed header at 'ip' by that bit. */
 void eoip_put_df(void *ip, bool df);
 
-/* The packet around 'frame' carried ECT(1). */
-void eoip_take_over_ect1(void *frame, size_t n_bytes);
+/* Brings what the packet around 'frame', of this TOS, says of ECN to the frame,
+ * where OVS does not do so.  Returns false if the frame must be dropped. */
+bool eoip_take_over_ecn(void *frame, size_t n_bytes, uint8_t tos);
 
 /* True if the packet whose IP header is at 'ip', where 'n_bytes' can be read,
  * and whose payload are the 'l4_bytes' at 'l4', is or would be EoIP or
@@ -145,7 +150,8 @@ const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
  * waits. */
 bool eoip_reassembly_expire(long long now);
 
-/* Takes over the limits in 'other_config', which are documented in README.md.
+/* Takes over the limits in 'other_config', which eoip.xml documents, and that of
+ * eoip_set_max_frame() with them.
  * Returns NULL, or what is wrong with them as one string that the caller must
  * free; where a value is wrong the default holds. */
 char *eoip_reassembly_configure(const struct smap *other_config);
@@ -154,6 +160,7 @@ struct eoip_reassembly {
     uint64_t packets;       /* Put together. */
     uint64_t fragments;     /* That they were made of. */
     uint64_t duplicates;    /* Fragments that were there already. */
+    uint64_t unwanted;      /* Of packets that are too big, but for one each. */
     uint64_t waiting_packets, waiting_fragments, waiting_bytes;
     uint64_t drops[EOIP_N_DROPS];
 };
@@ -189,6 +196,9 @@ struct eoip_match {
  * '*address'.  Returns false if there is none, now or ever. */
 typedef bool eoip_resolver(const char *name, struct in6_addr *address);
 
+/* True for what one other host can have, and routes can lead to. */
+bool eoip_can_be_remote(const struct in6_addr *address);
+
 struct eoip_tunnel *eoip_tunnel_create(const char *name);
 void eoip_tunnel_destroy(struct eoip_tunnel *);
 const char *eoip_tunnel_name(const struct eoip_tunnel *);
@@ -197,8 +207,8 @@ const char *eoip_tunnel_name(const struct eoip_tunnel *);
  * Returns NULL if they are valid, with '*match' filled in and 'ovs_options'
  * holding what OVS's own tunnel code is to be given: all of it in full, with
  * our defaults, host names replaced by addresses.  An end whose name has no
- * address yet, or that has learned no peer, gets one of 0.0.0.0/8, which is not
- * on any network.
+ * address yet, or that has learned no peer, gets one of 127.0.0.0/8, which both
+ * datapaths refuse as the source of a packet.
  *
  * Otherwise returns the errors as one string, which the caller must free. */
 char *eoip_tunnel_prepare(struct eoip_tunnel *, const struct smap *options,

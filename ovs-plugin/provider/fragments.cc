@@ -47,6 +47,8 @@ constexpr Limit kBytes{"eoip-reassembly-bytes", kDefaults.bytes, kShards << 18,
                        std::size_t{1} << 32};
 constexpr Limit kFragments{"eoip-reassembly-fragments", kDefaults.fragments, 2,
                            8191};
+constexpr Limit kFrame{"eoip-max-frame", kDefaults.frame, 1518,
+                       EOIP6_FRAME_MAX};
 constexpr Limit kTimeout{"eoip-reassembly-timeout",
                          std::size_t(kDefaults.timeout.count()), 100, 60000};
 
@@ -164,12 +166,14 @@ char *eoip_reassembly_configure(const smap *other_config)
     limits.packets = eoip::read(other_config, eoip::kPackets, errors);
     limits.bytes = eoip::read(other_config, eoip::kBytes, errors);
     limits.fragments = eoip::read(other_config, eoip::kFragments, errors);
+    limits.frame = eoip::read(other_config, eoip::kFrame, errors);
     limits.timeout =
         eoip::Time(eoip::read(other_config, eoip::kTimeout, errors));
     for (eoip::Shard &shard : eoip::shards()) {
         const std::lock_guard lock(shard.mutex);
         shard.reassembler.set_limits(eoip::share_of(limits));
     }
+    eoip_set_max_frame(limits.frame);
     return errors.empty() ? nullptr : xstrdup(errors.c_str());
 }
 
@@ -182,6 +186,7 @@ void eoip_reassembly_get(eoip_reassembly *sum)
         sum->packets += counters.packets;
         sum->fragments += counters.fragments;
         sum->duplicates += counters.duplicates;
+        sum->unwanted += counters.unwanted;
         sum->waiting_packets += shard.reassembler.packets();
         sum->waiting_fragments += shard.reassembler.fragments();
         sum->waiting_bytes += shard.reassembler.bytes();

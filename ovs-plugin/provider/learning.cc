@@ -2,7 +2,7 @@
 //
 // Ports with remote_ip=learn: who may be the peer, and since when.
 //
-// Everywhere else such a port is one with a fixed remote, in 0.0.0.0/8 while
+// Everywhere else such a port is one with a fixed remote, in 127.0.0.0/8 while
 // it has none, which changes as that of a host name does.  So a packet of the
 // peer costs nothing here; what comes from others, and no port claims, is
 // brought to eoip_learning_meet().  There is room for one stranger at a time,
@@ -27,20 +27,6 @@ namespace {
 
 std::atomic<bool> met{false};  // Some tunnel has met a stranger.
 std::atomic<seq *> met_seq{nullptr};
-
-// True for what is the address of one host that is not this one.
-bool can_be_peer(const Address &address)
-{
-    constexpr Address kLoopback6{
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-
-    if (!address.is_ipv4()) {
-        return address.is_unicast() && !address.is_link_local()
-               && address != kLoopback6;
-    }
-    const std::uint32_t net = address.ipv4() >> 24;
-    return net != 0 && net != 127 && net < 224;
-}
 
 void take_heard(eoip_tunnel *tunnel, std::uint64_t rx_packets)
 {
@@ -119,7 +105,8 @@ bool eoip_learning_meet(eoip_tunnel *tunnel, const in6_addr *remote,
     Room empty = Room::empty;
 
     if (!state.is_free.load(std::memory_order_relaxed)
-        || stranger == to_address(*local) || !can_be_peer(stranger)
+        || stranger == to_address(*local) || !stranger.is_host()
+        || stranger.is_link_local()
         || (!stranger.is_ipv4()
             && !state.takes_ipv6.load(std::memory_order_relaxed))) {
         return false;

@@ -380,18 +380,6 @@ netdev_eoip_get_carrier_resets(const struct netdev *netdev)
 /* Configuration. */
 
 static bool
-is_unicast(const struct in6_addr *address)
-{
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        ovs_be32 ipv4 = in6_addr_get_mapped_ipv4(address);
-
-        return ipv4 && !ip_is_multicast(ipv4) && ipv4 != OVS_BE32_MAX;
-    }
-    return ipv6_addr_is_set(address) && !ipv6_addr_is_multicast(address)
-           && !in6_is_lla((struct in6_addr *) address);
-}
-
-static bool
 resolve(const char *name, struct in6_addr *address)
 {
     ovs_be32 ipv4;
@@ -401,9 +389,9 @@ resolve(const char *name, struct in6_addr *address)
     dns_resolve(name, &text);
     if (text && ip_parse(text, &ipv4)) {
         in6_addr_set_mapped_ipv4(address, ipv4);
-        ok = is_unicast(address);
+        ok = eoip_can_be_remote(address);
     } else {
-        ok = text && ipv6_parse(text, address) && is_unicast(address);
+        ok = text && ipv6_parse(text, address) && eoip_can_be_remote(address);
     }
     free(text);
     return ok;
@@ -1127,6 +1115,29 @@ keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
     return true;
 }
 
+/* Counts and frees a packet whose frame, as 'rx' says, is not delivered. */
+static __attribute__((noinline)) void
+drop_pop(struct dp_packet *packet, const struct eoip_received *rx)
+{
+    account(&packet->md.tunnel, rx, 0, NULL);
+    dp_packet_delete(packet);
+}
+
+/* Marks the frame with what the packet around it, with this TOS, met on its
+ * way.  Returns false if that is a reason to drop it. */
+static __attribute__((noinline)) bool
+pop_ecn(struct eoip_received *rx, char *frame, uint8_t tos)
+{
+    if (eoip_take_over_ecn(frame, rx->frame_bytes, tos)) {
+        return true;
+    }
+    *rx = (struct eoip_received) {
+        .kind = EOIP_DROPPED, .drop = EOIP_DROP_ECN,
+        .flags = EOIP_KEY_KNOWN, .key = rx->key,
+    };
+    return false;
+}
+
 static struct dp_packet *
 pop_header6(struct dp_packet *packet)
 {
@@ -1154,8 +1165,10 @@ pop_header6(struct dp_packet *packet)
     }
     tnl->ip_tos = ntohl(get_16aligned_be32(&nh->ip6_flow)) >> 20;
     tnl->ip_ttl = nh->ip6_hlim;
-    if (OVS_UNLIKELY((tnl->ip_tos & IP_ECN_MASK) == IP_ECN_ECT_1)) {
-        eoip_take_over_ect1(ip + EOIP6_OUTER_HLEN, rx.frame_bytes);
+    if (OVS_UNLIKELY(tnl->ip_tos & IP_ECN_ECT_1)
+        && !pop_ecn(&rx, ip + EOIP6_OUTER_HLEN, tnl->ip_tos)) {
+        drop_pop(packet, &rx);
+        return NULL;
     }
     tnl->tun_id = htonll(rx.key);
     tnl->flags = FLOW_TNL_F_KEY;
@@ -1209,8 +1222,10 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     }
     tnl->ip_tos = nh->ip_tos;
     tnl->ip_ttl = nh->ip_ttl;
-    if (OVS_UNLIKELY((nh->ip_tos & IP_ECN_MASK) == IP_ECN_ECT_1)) {
-        eoip_take_over_ect1(ip + EOIP_OUTER_HLEN, rx.frame_bytes);
+    if (OVS_UNLIKELY(nh->ip_tos & IP_ECN_ECT_1)
+        && !pop_ecn(&rx, ip + EOIP_OUTER_HLEN, nh->ip_tos)) {
+        drop_pop(packet, &rx);
+        return NULL;
     }
     tnl->tun_id = htonll(rx.key);
     tnl->flags = FLOW_TNL_F_KEY;

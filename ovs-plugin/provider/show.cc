@@ -220,9 +220,11 @@ json *reassembly_json()
     put("packets", reassembly.packets);
     put("fragments", reassembly.fragments);
     put("duplicates", reassembly.duplicates);
+    put("unwanted", reassembly.unwanted);
     put("waiting_packets", reassembly.waiting_packets);
     put("waiting_fragments", reassembly.waiting_fragments);
     put("waiting_bytes", reassembly.waiting_bytes);
+    put("max_frame", eoip_max_frame());
     return object;
 }
 
@@ -274,9 +276,9 @@ json *kernel_json()
 {
     json *object = json_object_create();
     for (const auto &counter : read_kernel_counters(kKernelDevice)) {
-        json_object_put(object, counter.name.c_str(),
-                        json_integer_create(
-                            static_cast<long long>(counter.value)));
+        json_object_put(
+            object, counter.name.c_str(),
+            json_integer_create(static_cast<long long>(counter.value)));
     }
     return object;
 }
@@ -343,10 +345,10 @@ const char *kernel_drop_sentence(std::string_view name)
     static constexpr std::pair<std::string_view, const char *> kSentences[] = {
 #define EOIP_RX_SENTENCE(SYMBOL, NAME, SENTENCE) {"rx_drop_" NAME, SENTENCE},
 #define EOIP_TX_SENTENCE(SYMBOL, NAME, SENTENCE) {"tx_drop_" NAME, SENTENCE},
-        EOIP_TUNNEL_DROPS(EOIP_RX_SENTENCE)
-        EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
-        EOIP_FLOW_DROPS(EOIP_TX_SENTENCE)
-        EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
+        EOIP_TUNNEL_DROPS(EOIP_RX_SENTENCE) EOIP_FRAME_DROPS(EOIP_RX_SENTENCE)
+            EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
+                EOIP_FLOW_DROPS(EOIP_TX_SENTENCE)
+                    EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
 #undef EOIP_RX_SENTENCE
 #undef EOIP_TX_SENTENCE
     };

@@ -171,11 +171,15 @@ eoip_match match_of(const Setup &setup, const Address &nowhere)
     return match;
 }
 
-// 0.0.0.0/8 has room for every tunnel, and 0.0.0.0 itself stays unused.
+// An address that no packet can come from: the userspace datapath drops what
+// claims to, as a martian, and so does the kernel.  127.0.0.0/8 has room for
+// every tunnel; 127.0.0.0/16 is left out, as what a host sends to itself.
 Address next_nowhere()
 {
+    constexpr std::uint32_t kFirst = 0x7f010000;
+    constexpr std::uint32_t kAddresses = 0x7fffffff - kFirst;
     static std::atomic<std::uint32_t> last;
-    return Address::from_ipv4((last.fetch_add(1) % 0xfffffe) + 1);
+    return Address::from_ipv4(kFirst + last.fetch_add(1) % kAddresses);
 }
 
 }  // namespace
@@ -205,6 +209,12 @@ bool Setup::has_names() const
 eoip_tunnel::eoip_tunnel(const char *name_)
     : name(name_), nowhere(eoip::next_nowhere())
 {
+}
+
+bool eoip_can_be_remote(const in6_addr *address)
+{
+    const eoip::Address end = eoip::to_address(*address);
+    return end.is_host() && !end.is_link_local();
 }
 
 eoip_tunnel *eoip_tunnel_create(const char *name)
@@ -398,8 +408,8 @@ const char *eoip_drop_name(eoip_drop drop)
 }
 
 #define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
-static constexpr int kFirstFragmentDrop =
-    0 EOIP_RX_DROPS(EOIP_DROP_COUNT) EOIP_LEARN_DROPS(EOIP_DROP_COUNT);
+static constexpr int kFirstFragmentDrop = 0 EOIP_RX_DROPS(EOIP_DROP_COUNT)
+    EOIP_FRAME_DROPS(EOIP_DROP_COUNT) EOIP_SWITCH_DROPS(EOIP_DROP_COUNT);
 static constexpr int kFirstTxDrop =
     kFirstFragmentDrop EOIP_FRAGMENT_DROPS(EOIP_DROP_COUNT);
 #undef EOIP_DROP_COUNT

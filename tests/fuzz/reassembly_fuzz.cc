@@ -136,6 +136,7 @@ ReassemblyLimits read_limits(Input &input)
     limits.packets = input.u8();
     limits.bytes = input.u16() * std::size_t{16};
     limits.fragments = input.u8();
+    limits.frame = input.u16();
     limits.timeout = Time{input.u16()};
     return limits;
 }
@@ -218,7 +219,7 @@ private:
         const eoip::ReassemblyCounters &c = reassembler_.counters();
         require(n_added_
                 == std::accumulate(c.drops.begin(), c.drops.end(),
-                                   c.fragments + c.duplicates
+                                   c.fragments + c.duplicates + c.unwanted
                                        + reassembler_.fragments()));
         require(reassembler_.packets() <= limits_.packets);
         require(reassembler_.bytes() <= limits_.bytes);

@@ -4,8 +4,8 @@ by hand, so that a slip in the header does not hide itself."""
 
 # What `ethtool -S` shows, in order.
 RX_DROPS = [f"rx_drop_{name}" for name in (
-    "ip_options", "length_beyond_packet", "frame_too_short", "ipsec_policy",
-    "ecn", "device_down", "no_memory")]
+    "ip_options", "length_beyond_packet", "frame_too_short", "ecn",
+    "ipsec_policy", "device_down", "no_memory")]
 TX_DROPS = [f"tx_drop_{name}" for name in (
     "frame_too_long", "exceeds_mtu", "key_out_of_range", "ipv6_underlay",
     "no_tunnel_info", "no_route", "recursion", "malformed", "no_memory")]

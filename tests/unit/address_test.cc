@@ -120,16 +120,25 @@ TEST(Address, Ipv4IsMapped)
     EXPECT_FALSE(parse_ipv6("::192.0.2.1")->is_ipv4());
 }
 
-TEST(Address, SomeAreNoUnicast)
+TEST(Address, SomeAreNoHosts)
 {
-    for (const char *text : {"::", "ff02::1", "ffff::"}) {
-        EXPECT_FALSE(parse_ipv6(text)->is_unicast()) << text;
+    for (const char *text : {"::", "::1", "ff02::1", "ffff::"}) {
+        EXPECT_FALSE(parse_ipv6(text)->is_host()) << text;
     }
-    for (const char *text : {"::1", "2001:db8::1", "fe80::1"}) {
-        EXPECT_TRUE(parse_ipv6(text)->is_unicast()) << text;
+    for (const char *text :
+         {"::2", "::1:1", "::fffe:1:1", "0:0:0:0:1:ffff:1:1",
+          "1::", "2001:db8::1", "fe80::1", "feff::1"}) {
+        EXPECT_TRUE(parse_ipv6(text)->is_host()) << text;
     }
-    for (const char *text : {"0.0.0.0", "224.0.0.1", "255.255.255.255"}) {
-        EXPECT_FALSE(parse_ipv4(text)->is_unicast()) << text;
+    for (const char *text :
+         {"0.0.0.0", "0.255.255.255", "127.0.0.0", "127.255.255.255",
+          "224.0.0.0", "239.255.255.255", "255.255.255.255"}) {
+        EXPECT_FALSE(parse_ipv4(text)->is_host()) << text;
+    }
+    for (const char *text :
+         {"1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255",
+          "240.0.0.0", "255.255.255.254"}) {
+        EXPECT_TRUE(parse_ipv4(text)->is_host()) << text;
     }
     EXPECT_TRUE(parse_ipv6("fe80::1")->is_link_local());
     EXPECT_TRUE(parse_ipv6("febf::1")->is_link_local());

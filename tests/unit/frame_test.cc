@@ -88,6 +88,23 @@ TEST(Ect1, ReplacesEct0Only)
     }
 }
 
+// The same, the column of an outer CE.
+TEST(Ce, IsNotForFramesWithoutEcn)
+{
+    for (const std::uint8_t ecn : {0, 1, 2, 3}) {
+        for (const std::uint8_t dscp : {0x00, 0xfc}) {
+            const auto tos = static_cast<std::uint8_t>(dscp | ecn);
+            EXPECT_EQ(can_carry_ce(ipv4(tos, 0)), ecn != 0);
+            EXPECT_EQ(can_carry_ce(ipv4(tos, 0, {0x81, 0, 0, 5})), ecn != 0);
+            EXPECT_EQ(can_carry_ce(ipv6(tos)), ecn != 0);
+        }
+    }
+    for (const Buffer &other :
+         {frame({0x08, 0x06}, 28), Buffer(14, 8), Buffer{}}) {
+        EXPECT_TRUE(can_carry_ce(other));
+    }
+}
+
 TEST(Ect1, AnyChecksumStaysRight)
 {
     for (std::uint32_t id = 0; id < 0x10000; id++) {

@@ -162,7 +162,7 @@ std::vector<Good> good_options()
         remote("192.0.2.1", address(0xc0000201)),
         remote("1.0.0.0", address(0x01000000)),
         remote("223.255.255.255", address(0xdfffffff)),
-        remote("127.0.0.1", address(0x7f000001)),
+        remote("240.0.0.1", address(0xf0000001)),
         remote("2001:db8::1", address6(1)),
         remote("2001:DB8:0:0:0:0:0.0.0.2", address6(2)),
         remote("peer.example.com", host_name("peer.example.com")),
@@ -248,14 +248,19 @@ struct Bad {
 };
 
 constexpr std::string_view kBadIpv6 = "is not an IPv6 address";
+constexpr std::string_view kNoHost =
+    "is not a unicast address that other hosts can reach";
 constexpr std::string_view kNeither = "is neither an address nor a host name";
 
 constexpr Bad kBadOptions[] = {
     {"remote_ip", "", "is empty"},
-    {"remote_ip", "0.0.0.0", "is not a unicast address"},
-    {"remote_ip", "255.255.255.255", "is not a unicast address"},
-    {"remote_ip", "224.0.0.0", "is not a unicast address"},
-    {"remote_ip", "239.255.255.255", "is not a unicast address"},
+    {"remote_ip", "0.0.0.0", kNoHost},
+    {"remote_ip", "0.255.255.255", kNoHost},
+    {"remote_ip", "127.0.0.1", kNoHost},
+    {"remote_ip", "127.255.255.255", kNoHost},
+    {"remote_ip", "255.255.255.255", kNoHost},
+    {"remote_ip", "224.0.0.0", kNoHost},
+    {"remote_ip", "239.255.255.255", kNoHost},
     {"remote_ip", "300.1.1.1", "is not an IPv4 address"},
     {"remote_ip", "10.0.0", "is not an IPv4 address"},
     {"remote_ip", "10", "is not an IPv4 address"},
@@ -280,8 +285,9 @@ constexpr Bad kBadOptions[] = {
     {"remote_ip", ".example", kNeither},
     {"remote_ip", "example.", kNeither},
     {"remote_ip", "b\u00fccher.example", kNeither},
-    {"remote_ip", "::", "is not a unicast address"},
-    {"remote_ip", "ff02::1", "is not a unicast address"},
+    {"remote_ip", "::", kNoHost},
+    {"remote_ip", "::1", kNoHost},
+    {"remote_ip", "ff02::1", kNoHost},
     {"remote_ip", "2001:db8::12345", kBadIpv6},
     {"remote_ip", "2001:db8:::1", kBadIpv6},
     {"remote_ip", "2001:db8::1%eth0", kBadIpv6},
@@ -292,10 +298,11 @@ constexpr Bad kBadOptions[] = {
     {"remote_ip", "::ffff:192.0.2.1", "is an IPv4 address written as IPv6"},
     {"remote_ip", "[2001:db8::1]", kNeither},
     {"remote_ip", "2001:db8::1/64", kNeither},
-    {"local_ip", "::", "is not a unicast address"},
+    {"local_ip", "::", kNoHost},
     {"local_ip", "1:2:3", kBadIpv6},
-    {"local_ip", "255.255.255.255", "is not a unicast address"},
-    {"local_ip", "224.0.0.1", "is not a unicast address"},
+    {"local_ip", "255.255.255.255", kNoHost},
+    {"local_ip", "224.0.0.1", kNoHost},
+    {"local_ip", "127.0.0.1", kNoHost},
     {"local_ip", "1.2.3", "is not an IPv4 address"},
     {"local_ip", "learn", "is for remote_ip only"},
     {"learn_after", "", "is empty"},

@@ -77,6 +77,7 @@ cut_for_mtu(const Ipv4Fields &ip, const Buffer &payload, std::size_t mtu)
     say("packets", counters.packets);
     say("fragments", counters.fragments);
     say("duplicates", counters.duplicates);
+    say("unwanted", counters.unwanted);
     for (std::size_t i = 0; i < EOIP_N_DROPS; i++) {
         say(kDropNames[i], counters.drops[i]);
     }
@@ -149,9 +150,9 @@ private:
     void check() const
     {
         const ReassemblyCounters &c = reassembler_.counters();
-        ASSERT_EQ(n_added_,
-                  std::accumulate(c.drops.begin(), c.drops.end(),
-                                  c.fragments + c.duplicates + fragments()))
+        ASSERT_EQ(n_added_, std::accumulate(c.drops.begin(), c.drops.end(),
+                                            c.fragments + c.duplicates
+                                                + c.unwanted + fragments()))
             << counters();
         ASSERT_LE(bytes(), limits_.bytes);
         ASSERT_LE(packets(), limits_.packets);

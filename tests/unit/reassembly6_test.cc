@@ -71,8 +71,23 @@ TEST(Reassembly6, TakesTheLargestPacket)
         fragments.push_back(
             cut(payload, at, std::min(at + 1448, payload.size())));
     }
-    Checked reassembler;
+    Checked reassembler({.frame = EOIP6_FRAME_MAX});
     EXPECT_EQ(reassembler.add_all(fragments), Buffers{whole(payload)});
+}
+
+TEST(Reassembly6, EndsPacketsThatAreTooBigAtOnce)
+{
+    for (const std::size_t extra : {0, 1}) {
+        const Buffer payload =
+            test::sample_frame(kHeaderBytes6 + kDefaultMaxFrame + extra);
+        Checked reassembler;
+        EXPECT_EQ(reassembler.add(cut(payload, 1448, payload.size())),
+                  Buffer{});
+        EXPECT_EQ(reassembler.fragments(), extra ? 0 : 1);
+        EXPECT_EQ(reassembler.counters(), extra ? "frame_too_big=1" : "");
+        EXPECT_EQ(reassembler.add(cut(payload, 0, 1448)),
+                  extra ? Buffer{} : whole(payload));
+    }
 }
 
 TEST(Reassembly6, KeepsPacketsApart)

@@ -99,7 +99,7 @@ TEST(ReassemblyProperty, HonestPeersGetTheirPackets)
         random.shuffle(fragments);
         // A duplicate right behind its original meets it, except where it
         // was the last missing piece: then it would begin another packet.
-        Checked reassembler;
+        Checked reassembler({.frame = EOIP_FRAME_MAX});
         Buffers made;
         for (const Buffer &fragment : fragments) {
             Buffer packet = reassembler.add(fragment);
@@ -344,8 +344,10 @@ std::vector<Arrival> hostile_burst(Random &random)
 
 TEST(ReassemblyProperty, HostileTrafficGoesAsInTheModel)
 {
-    const ReassemblyLimits limits = {
-        .packets = 12, .fragments = 9, .timeout = Time{100}};
+    const ReassemblyLimits limits = {.packets = 12,
+                                     .fragments = 9,
+                                     .frame = EOIP_FRAME_MAX,
+                                     .timeout = Time{100}};
     ReassemblyCounters sum;
     for (std::uint32_t seed = 1; seed <= 10; seed++) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);

@@ -89,6 +89,19 @@ TEST(Reassembly, MakesPacketsThatAreReceived)
     EXPECT_EQ(rx.frame_bytes, 1514);
 }
 
+TEST(Reassembly, DropsMartians)
+{
+    for (const std::uint32_t src : {0x7f000001u, kIp.dst}) {
+        Checked reassembler;
+        const Ipv4Fields ip = {.src = src};
+        const Buffers fragments =
+            cut_for_mtu(ip, test::sample_frame(3000), 1500);
+        EXPECT_EQ(reassembler.add_all(fragments), Buffers{});
+        EXPECT_EQ(reassembler.counters(), "martian=3");
+        EXPECT_TRUE(reassembler.empty());
+    }
+}
+
 TEST(Reassembly, DontFragmentDoesNotMakeAFragment)
 {
     const Buffer packet =
@@ -108,14 +121,14 @@ TEST(Reassembly, IgnoresEthernetPadding)
     EXPECT_EQ(reassembler.add_all(fragments), Buffers{whole(kIp, payload)});
 }
 
-TEST(Reassembly, TakesTheLargestFrameWithinItsDefaults)
+TEST(Reassembly, TakesTheLargestFrameThatIsAllowed)
 {
     const Buffer packet =
         Packet().ipv4(kIp).eoip(7).frame(EOIP_FRAME_MAX).bytes();
     const Buffer payload(packet.begin() + kIpv4HeaderBytes, packet.end());
     ASSERT_EQ(payload.size(), kPayloadMax);
     for (const std::size_t mtu : {576, 1280, 1500, 9000}) {
-        Checked reassembler;
+        Checked reassembler({.frame = EOIP_FRAME_MAX});
         Buffers fragments = cut_for_mtu(kIp, payload, mtu);
         EXPECT_EQ(reassembler.add_all(fragments), Buffers{packet}) << mtu;
         std::reverse(fragments.begin(), fragments.end());
@@ -329,7 +342,7 @@ TEST(Reassembly, DropsMalformedFragments)
 
 TEST(Reassembly, TakesAFragmentThatEndsAt65535)
 {
-    Checked reassembler;
+    Checked reassembler({.frame = EOIP_FRAME_MAX});
     EXPECT_EQ(reassembler.add(fragment({.offset_bytes = 65512}, 3)), Buffer{});
     EXPECT_EQ(reassembler.fragments(), 1u);
 }
@@ -453,6 +466,34 @@ TEST(ReassemblyLimits, OnePacketHasOnlySoManyFragments)
     EXPECT_EQ(few.add_all(fragments), Buffers{});
     EXPECT_EQ(few.counters(), "fragment_limit_count=10");
     EXPECT_EQ(few.fragments(), 0u);
+}
+
+// Nothing is collected of a packet that will not be delivered, and it is
+// counted once.
+TEST(ReassemblyLimits, PacketsThatAreTooBigEndAtOnce)
+{
+    auto payload_of = [](std::size_t frame) {
+        const Buffer packet = Packet().ipv4(kIp).eoip(7).frame(frame).bytes();
+        return Buffer(packet.begin() + kIpv4HeaderBytes, packet.end());
+    };
+    for (const bool backwards : {false, true}) {
+        Buffers fits = cut_for_mtu(kIp, payload_of(kDefaultMaxFrame), 1500);
+        Buffers more =
+            cut_for_mtu(kIp, payload_of(kDefaultMaxFrame + 1), 1500);
+        if (backwards) {
+            std::reverse(fits.begin(), fits.end());
+            std::reverse(more.begin(), more.end());
+        }
+        Checked reassembler;
+        EXPECT_EQ(reassembler.add_all(fits).size(), 1u);
+        EXPECT_EQ(reassembler.add_all(more), Buffers{});
+        EXPECT_EQ(reassembler.counters(),
+                  "packets=1 fragments=7 unwanted=6 frame_too_big=1");
+        EXPECT_EQ(reassembler.fragments(), 0u);
+        EXPECT_EQ(reassembler.add_all(more), Buffers{});
+        EXPECT_EQ(reassembler.counters(),
+                  "packets=1 fragments=7 unwanted=13 frame_too_big=1");
+    }
 }
 
 TEST(ReassemblyLimits, DuplicatesDoNotCountAsFragments)

@@ -110,6 +110,50 @@ TEST(Vectors, ShowEveryDropOfReceiving)
 #undef IS_SHOWN
 }
 
+// Sources that no host has.
+
+TEST(Receive, DropsMartians)
+{
+    auto from = [](std::uint32_t src) {
+        return receive(Packet().ipv4({.src = src}).eoip(7).frame(60).bytes(),
+                       false);
+    };
+    for (const std::uint32_t src :
+         {0x00000000u, 0x00000001u, 0x00ffffffu, 0x7f000001u, 0x7fffffffu,
+          0xe0000001u, 0xefffffffu, 0xffffffffu, 0xc6336402u}) {
+        const Received rx = from(src);
+        EXPECT_EQ(rx.kind, Received::Kind::drop) << src;
+        EXPECT_EQ(rx.drop, EOIP_DROP_MARTIAN) << src;
+        EXPECT_EQ(rx.key, 7) << src;
+    }
+    for (const std::uint32_t src :
+         {0x01000000u, 0x7effffffu, 0x80000000u, 0xdfffffffu, 0xf0000000u,
+          0xfffffffeu, 0xc6336401u}) {
+        EXPECT_EQ(from(src).kind, Received::Kind::frame) << src;
+    }
+}
+
+// The longest frame.
+
+TEST(Receive, DropsFramesThatAreTooBig)
+{
+    auto kind = [](std::size_t n_bytes, std::size_t max) {
+        const Received rx =
+            receive(Packet().eoip(7).frame(n_bytes).bytes(), false, max);
+        return rx.kind == Received::Kind::frame ? EOIP_N_DROPS : rx.drop;
+    };
+    EXPECT_EQ(kind(1518, 1518), EOIP_N_DROPS);
+    EXPECT_EQ(kind(1519, 1518), EOIP_DROP_FRAME_TOO_BIG);
+    EXPECT_EQ(kind(65507, 1518), EOIP_DROP_FRAME_TOO_BIG);
+    EXPECT_EQ(kind(13, 1518), EOIP_DROP_FRAME_TOO_SHORT);
+    // Of what is cut off nothing is delivered.
+    const Received rx =
+        receive(Packet().eoip(7, {.frame_bytes = 60}).frame(2000).bytes(),
+                false, 1518);
+    EXPECT_EQ(rx.kind, Received::Kind::frame);
+    EXPECT_TRUE(rx.trimmed);
+}
+
 // Keys.
 
 TEST(Receive, ReadsTheKeyLittleEndian)
@@ -388,8 +432,8 @@ TEST(RoundTrip, RandomFramesAndKeys)
         const Template t = {.tos = static_cast<std::uint8_t>(any(0, 255)),
                             .ttl = static_cast<std::uint8_t>(any(1, 255)),
                             .dont_fragment = any(0, 1) == 1,
-                            .src = any(0, UINT32_MAX),
-                            .dst = any(0, UINT32_MAX)};
+                            .src = any(0x01000000, 0x7effffff),
+                            .dst = any(0x80000000, UINT32_MAX)};
         const auto id = static_cast<std::uint16_t>(any(0, 65535));
 
         const Buffer packet = send(key, frame, id, t);

@@ -49,11 +49,12 @@ using Row = std::array<std::string, kColumns>;
     static constexpr std::pair<std::string_view, const char *> kSentences[] = {
 #define EOIP_RX_SENTENCE(SYMBOL, NAME, SENTENCE) {"rx_drop_" NAME, SENTENCE},
 #define EOIP_TX_SENTENCE(SYMBOL, NAME, SENTENCE) {"tx_drop_" NAME, SENTENCE},
-        EOIP_RX_DROPS(EOIP_RX_SENTENCE) EOIP_LEARN_DROPS(EOIP_RX_SENTENCE)
-            EOIP_FRAGMENT_DROPS(EOIP_RX_SENTENCE)
-                EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
-                    EOIP_TX_DROPS(EOIP_TX_SENTENCE)
-                        EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
+        EOIP_RX_DROPS(EOIP_RX_SENTENCE) EOIP_FRAME_DROPS(EOIP_RX_SENTENCE)
+            EOIP_SWITCH_DROPS(EOIP_RX_SENTENCE)
+                EOIP_FRAGMENT_DROPS(EOIP_RX_SENTENCE)
+                    EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
+                        EOIP_TX_DROPS(EOIP_TX_SENTENCE)
+                            EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
 #undef EOIP_RX_SENTENCE
 #undef EOIP_TX_SENTENCE
     };

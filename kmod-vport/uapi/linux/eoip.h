@@ -57,7 +57,9 @@ struct eoip_hdr {
 	X(FRAGMENT, "fragment",                                               \
 	  "the packet is a fragment, and came where none are reassembled")    \
 	X(NOT_EOIP, "not_eoip",                                               \
-	  "protocol 47 or 97, but not EoIP (GRE, PPTP or EtherIP, say)")
+	  "protocol 47 or 97, but not EoIP (GRE, PPTP or EtherIP, say)")      \
+	X(MARTIAN, "martian",                                                 \
+	  "the source is no other host's: loopback, multicast, or our own")
 
 /* In packets that are certainly EoIP. */
 #define EOIP_TUNNEL_DROPS(X)                                                  \
@@ -70,10 +72,20 @@ struct eoip_hdr {
 
 #define EOIP_RX_DROPS(X) EOIP_UNDERLAY_DROPS(X) EOIP_TUNNEL_DROPS(X)
 
-/* In valid packets: only the switch has ports that learn their peers. */
-#define EOIP_LEARN_DROPS(X)                                                   \
+/* In valid packets, for what is in the frame. */
+#define EOIP_FRAME_DROPS(X)                                                   \
+	X(ECN, "ecn",                                                         \
+	  "the underlay marked congestion on a frame that cannot carry it")
+
+/*
+ * In valid packets: only the switch has ports that learn their peers, and only
+ * its userspace datapath a limit of its own.
+ */
+#define EOIP_SWITCH_DROPS(X)                                                  \
 	X(NOT_THE_PEER, "not_the_peer",                                       \
-	  "the key is right, but the port has another peer, or has yet to learn")
+	  "the key is right, but the port has another peer, or has yet to learn") \
+	X(FRAME_TOO_BIG, "frame_too_big",                                     \
+	  "the frame is longer than other_config:eoip-max-frame allows")
 
 /* In fragments, of which a packet may have held many. */
 #define EOIP_FRAGMENT_DROPS(X)                                                \
@@ -108,8 +120,8 @@ struct eoip_hdr {
 #define EOIP_TX_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_NAME_DROPS(X)
 
 #define EOIP_DROPS(X)                                                         \
-	EOIP_RX_DROPS(X) EOIP_LEARN_DROPS(X) EOIP_FRAGMENT_DROPS(X)           \
-	EOIP_TX_DROPS(X)
+	EOIP_RX_DROPS(X) EOIP_FRAME_DROPS(X) EOIP_SWITCH_DROPS(X)             \
+	EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X)
 
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,
@@ -121,8 +133,6 @@ enum eoip_drop {
 #define EOIP_KMOD_RX_DROPS(X)                                                 \
 	X(IPSEC_POLICY, "ipsec_policy",                                       \
 	  "an IPsec policy forbids the packet")                               \
-	X(ECN, "ecn",                                                         \
-	  "the underlay marked congestion on a frame that cannot carry it")   \
 	X(DEVICE_DOWN, "device_down",                                         \
 	  "the tunnel's device is down")                                      \
 	X(RX_NO_MEMORY, "no_memory",                                          \
@@ -145,6 +155,7 @@ enum eoip_drop {
 enum eoip_kmod_drop {
 #define EOIP_KMOD_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_KMOD_DROP_##SYMBOL,
 	EOIP_TUNNEL_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_FRAME_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_KMOD_RX_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_FLOW_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_KMOD_TX_DROPS(EOIP_KMOD_DROP_ENUM)

@@ -283,6 +283,14 @@ eoip_push_overhead(bool is_ipv6)
     return is_ipv6 ? IPV6_HEADER_LEN + EOIP6_HLEN : IP_HEADER_LEN + EOIP_HLEN;
 }
 
+/* The smallest MTU whose packets carry 8 bytes of a frame in fragments, the
+ * least that a fragment has; or 1 byte in one piece, if that is more. */
+static inline size_t
+eoip_push_mtu_min(bool is_ipv6)
+{
+    return is_ipv6 ? IPV6_HEADER_LEN + 8 + 8 : IP_HEADER_LEN + EOIP_HLEN + 1;
+}
+
 /* The prepared header behind Ethernet. */
 static inline uint8_t *
 eoip_push_ip(const struct ovs_action_push_tnl *push)
@@ -319,6 +327,13 @@ eoip_push_limit(const struct ovs_action_push_tnl *push)
     return limit[0] << 8 | limit[1];
 }
 
+/* The MTU that this stands for, if it is not 0. */
+static inline size_t
+eoip_push_mtu(const struct ovs_action_push_tnl *push)
+{
+    return eoip_push_overhead(eoip_push_is_ipv6(push)) + eoip_push_limit(push);
+}
+
 static inline void
 eoip_push_set_limit(struct ovs_action_push_tnl *push, uint16_t limit)
 {
@@ -338,6 +353,7 @@ eoip_set_push_mtu(struct ovs_action_push_tnl *push,
     }
     overhead = eoip_push_overhead(eoip_push_is_ipv6(push));
     if (mtu > overhead) {
+        /* Below eoip_push_mtu_min() a frame goes in one piece or not at all. */
         eoip_hooks->underlay_mtu(tunnel, mtu);
         eoip_push_set_limit(push, MIN(mtu - overhead, EOIP_FRAME_MAX));
     }
@@ -378,7 +394,7 @@ eoip_parse_header(const char *s, int *n, struct ovs_action_push_tnl *push,
         return false;
     }
     if (ovs_scan_len(s, &end, ",mtu=%"SCNi32, &mtu)
-        && (mtu <= overhead || mtu > UINT16_MAX)) {
+        && (mtu < eoip_push_mtu_min(is_ipv6) || mtu > UINT16_MAX)) {
         return false;
     }
     if (!ovs_scan_len(s, &end, "))")) {

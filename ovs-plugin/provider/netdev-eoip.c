@@ -947,6 +947,8 @@ limit_push(struct dp_packet_batch *batch,
         if (OVS_LIKELY(dp_packet_size(packet) <= limit)) {
             dp_packet_batch_refill(batch, packet, i);
         } else if (dp_packet_size(packet) <= EOIP_FRAME_MAX
+                   && eoip_push_mtu(push)
+                      >= eoip_push_mtu_min(eoip_push_is_ipv6(push))
                    && !eoip_df(eoip_push_ip(push), dp_packet_data(packet),
                                dp_packet_size(packet))) {
             need_fragments = true;
@@ -1017,8 +1019,7 @@ fragment(struct dp_packet_batch *batch,
          const struct ovs_action_push_tnl *push, odp_execute_cb execute,
          void *aux)
 {
-    size_t mtu = eoip_push_overhead(eoip_push_is_ipv6(push))
-                 + eoip_push_limit(push);
+    size_t mtu = eoip_push_mtu(push);
     struct dp_packet_batch pieces;
     struct dp_packet *packet;
     size_t i, n = dp_packet_batch_size(batch);

@@ -347,9 +347,10 @@ constexpr Fault (*kParsers[])(std::string_view value, Config &config) = {
     return text.append(fault).append(": allowed are ").append(info.allowed);
 }
 
+// Without the value: nobody knows whether it is a secret.
 [[nodiscard]] std::string unknown_sentence(const Option &option)
 {
-    std::string text = "unknown option " + show(option) + ": ";
+    std::string text = "unknown option " + show(option.name) + ": ";
     const std::string_view meant = nearest_option(option.name);
     if (!meant.empty()) {
         return text.append("did you mean ").append(meant).append("?");

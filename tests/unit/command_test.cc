@@ -155,6 +155,8 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
     expect_refused("add tid 1 frob 2",
                    {"unknown option: frob", "known are tunnel-id"});
     expect_refused("add tid 1 frob", {"unknown option: frob"});
+    expect_refused("add tid 1 psk=x", {"unknown option: psk: known are"});
+    expect_refused("add --psk=x", {"unknown option: --psk: "});
     expect_refused("change tunnel-id 1",
                    {"name is mandatory for set/change", "eoip list"});
     expect_refused("add tid 1 name abcdefghijklmnop",

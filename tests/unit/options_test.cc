@@ -414,7 +414,7 @@ TEST(Options, SayWhatTheDesignSays)
               "key=99999 is out of range: allowed are 0 to 65535, or "
               "\"flow\"");
     EXPECT_EQ(errors({{"remot_ip", "1.2.3.4"}}),
-              "unknown option remot_ip=1.2.3.4: did you mean remote_ip?");
+              "unknown option remot_ip: did you mean remote_ip?");
 }
 
 TEST(Options, NamesThatAreTooLong)
@@ -678,7 +678,7 @@ TEST(NearestOption, OfALongNameIsNone)
 TEST(Options, UnknownWithoutANearNameListsAll)
 {
     const std::string error = errors({{"csum", "true"}});
-    EXPECT_TRUE(error.starts_with("unknown option csum=true: known are "));
+    EXPECT_TRUE(error.starts_with("unknown option csum: known are "));
     for (const OptionInfo &info : option_table()) {
         EXPECT_NE(error.find(info.name), std::string::npos) << info.name;
     }

@@ -305,6 +305,13 @@ constexpr Word kWords[] = {
     return text;
 }
 
+// What an error says of a word that is not known: not what is behind a "=",
+// which may be a secret.
+[[nodiscard]] std::string_view name_of(std::string_view word)
+{
+    return word.substr(0, word.find('='));
+}
+
 // The entry of 'table' that 'text' is, or is the beginning of; entries with
 // one meaning do not stand in each other's way.  Otherwise nullptr, and
 // 'error' says why.
@@ -328,10 +335,10 @@ template <typename Entry, std::size_t n, typename Meaning>
         }
     }
     if (!found) {
-        error = join({"unknown ", what, ": ", text, ": known are ",
+        error = join({"unknown ", what, ": ", name_of(text), ": known are ",
                       enumerate(all, "and")});
     } else if (ambiguous) {
-        error = join({"ambiguous ", what, ": ", text, ": it may be ",
+        error = join({"ambiguous ", what, ": ", name_of(text), ": it may be ",
                       enumerate(near, "or")});
     }
     return ambiguous ? nullptr : found;
@@ -438,13 +445,13 @@ void Parser::take_flags(std::span<const char *const> words)
         const Flag *flag = find_flag(word);
         const std::size_t equals = word.find('=');
         if (!flag) {
-            fail(join({"unknown option: ", word,
+            fail(join({"unknown option: ", name_of(word),
                        ": \"eoip help\" lists the options"}));
             return;
         }
         const bool takes_value = flag->text || flag->name == kTimeout;
         if (!takes_value && equals != word.npos) {
-            fail(join({"option ", flag->name, " takes no value: ", word}));
+            fail(join({"option ", flag->name, " takes no value"}));
         } else if (!takes_value) {
             set_flag(*flag, "");
         } else if (equals != word.npos) {

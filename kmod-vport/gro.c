@@ -21,13 +21,8 @@
 #include "compat.h"
 #include "eoip.h"
 
-static unsigned int eoip_header_len(bool ipv6)
-{
-	return ipv6 ? EOIP6_HLEN : EOIP_HLEN;
-}
-
 /* Return the tunnel id of the header @hdr, or -1 if it is not EoIP's. */
-static int eoip_header_id(const void *hdr, bool ipv6)
+static inline int eoip_header_id(const void *hdr, bool ipv6)
 {
 	const struct eoip_hdr *eoip = hdr;
 
@@ -80,20 +75,43 @@ static struct net_device *eoip_gro_vlan(const struct sk_buff *skb,
 	return NULL;
 }
 
+/* Fill in @packet from what is before its EoIP header @hdr. */
+static bool eoip_gro_parse(const void *hdr, int id, bool ipv6,
+			   struct eoip_gro_packet *packet)
+{
+	/* IPv4 options do not come here, IPv6 extension headers do. */
+	const struct iphdr *iph = hdr - sizeof(*iph);
+	const struct ipv6hdr *ip6h = hdr - sizeof(*ip6h);
+
+	packet->id = id;
+	packet->ipv6 = ipv6;
+	if (ipv6) {
+		packet->remote = ip6h->saddr;
+		packet->local = ip6h->daddr;
+		return ip6h->version == 6 && ip6h->nexthdr == EOIP6_IPPROTO;
+	}
+	ipv6_addr_set_v4mapped(iph->saddr, &packet->remote);
+	ipv6_addr_set_v4mapped(iph->daddr, &packet->local);
+	return true;
+}
+
 /*
  * Whether a packet will end here in a tunnel: others are left as they are,
  * for a program may read them.  Joining comes before VLAN, bond, bridge, VRF
  * and macvlan devices have their turn, so these are looked for.
  */
 static bool eoip_gro_is_ours(const struct sk_buff *skb, const void *hdr,
-			     const struct eoip_gro_packet *packet)
+			     int id, bool ipv6)
 {
 	struct net_device *dev, *upper;
+	struct eoip_gro_packet packet;
 	struct list_head *iter;
 
+	if (!eoip_gro_parse(hdr, id, ipv6, &packet))
+		return false;
 	dev = eoip_gro_vlan(skb, hdr - skb_gro_offset(skb)) ?: skb->dev;
 	for (; dev; dev = netdev_master_upper_dev_get_rcu(dev)) {
-		if (eoip_gro_ends_at(packet, dev, skb->dev))
+		if (eoip_gro_ends_at(&packet, dev, skb->dev))
 			return true;
 		if (!netif_is_macvlan_port(dev))
 			continue;
@@ -101,7 +119,7 @@ static bool eoip_gro_is_ours(const struct sk_buff *skb, const void *hdr,
 			if (netif_is_macvlan(upper) &&
 			    ether_addr_equal(upper->dev_addr,
 					     eth_hdr(skb)->h_dest) &&
-			    eoip_gro_ends_at(packet, upper, upper))
+			    eoip_gro_ends_at(&packet, upper, upper))
 				return true;
 	}
 	return false;
@@ -131,14 +149,13 @@ static bool eoip_gro_is_tcp(const struct ethhdr *eth)
 }
 
 /*
- * Mark those of @head that are of another tunnel than the packet @skb with
- * the header @hdr.  Return whether one is of the same.
+ * Mark those of @head that are of another tunnel than the packet @skb, whose
+ * tunnel is @id.  Return whether one is of the same.
  */
 static bool eoip_gro_match(struct list_head *head, struct sk_buff *skb,
-			   const void *hdr, bool ipv6)
+			   int id, bool ipv6)
 {
 	const unsigned int offset = skb_gro_offset(skb);
-	const int id = eoip_header_id(hdr, ipv6);
 	struct sk_buff *held;
 	bool found = false;
 
@@ -158,30 +175,26 @@ static bool eoip_gro_match(struct list_head *head, struct sk_buff *skb,
 }
 
 /*
- * As net_offload's gro_receive, of a packet with the header @hdr: @head are
- * the packets that are held back, and the result is the one of them that has
- * to go on.
+ * As net_offload's gro_receive, of a packet of tunnel @id with the header
+ * @hdr: @head are the packets that are held back, and the result is the one
+ * of them that has to go on.
  */
-static struct sk_buff *eoip_gro_join(struct list_head *head,
-				     struct sk_buff *skb,
-				     const struct eoip_gro_packet *packet)
+static __always_inline struct sk_buff *
+eoip_gro_join(struct list_head *head, struct sk_buff *skb, const void *hdr,
+	      int id, bool ipv6)
 {
-	const unsigned int header_len = eoip_header_len(packet->ipv6);
-	const unsigned int offset = skb_gro_offset(skb);
+	const unsigned int header_len = ipv6 ? EOIP6_HLEN : EOIP_HLEN;
 	struct sk_buff *done = NULL;
-	const void *hdr;
 	int flush = 1;
 
 	if (NAPI_GRO_CB(skb)->encap_mark ||
-	    skb->dev->features & NETIF_F_GRO_FRAGLIST)
-		goto out;
-	hdr = skb_gro_header(skb, offset + header_len + EOIP_GRO_LOOK, offset);
-	if (!hdr || !eoip_gro_is_tcp(hdr + header_len))
+	    skb->dev->features & NETIF_F_GRO_FRAGLIST ||
+	    !eoip_gro_is_tcp(hdr + header_len))
 		goto out;
 	NAPI_GRO_CB(skb)->encap_mark = 1;
 
-	if (!eoip_gro_match(head, skb, hdr, packet->ipv6) &&
-	    !eoip_gro_is_ours(skb, hdr, packet))
+	if (!eoip_gro_match(head, skb, id, ipv6) &&
+	    !eoip_gro_is_ours(skb, hdr, id, ipv6))
 		goto out;
 
 	skb_gro_pull(skb, header_len);
@@ -193,27 +206,19 @@ out:
 	return done;
 }
 
+/* What is too short for TCP goes on to GRE as well, which leaves it alone. */
 struct sk_buff *eoip_gro_receive(struct list_head *head, struct sk_buff *skb)
 {
 	const unsigned int offset = skb_gro_offset(skb);
-	struct eoip_gro_packet packet = { };
 	const struct eoip_hdr *hdr;
-	const struct iphdr *iph;
 	int id;
 
-	hdr = skb_gro_header(skb, offset + EOIP_HLEN, offset);
+	hdr = skb_gro_header(skb, offset + EOIP_HLEN + EOIP_GRO_LOOK, offset);
 	id = hdr && !NAPI_GRO_CB(skb)->is_fou ? eoip_header_id(hdr, false) : -1;
-	if (id >= 0 &&
-	    ntohs(hdr->frame_len) == skb_gro_len(skb) - EOIP_HLEN) {
-		/* One with IP options does not come here. */
-		iph = (const struct iphdr *)hdr - 1;
-		ipv6_addr_set_v4mapped(iph->saddr, &packet.remote);
-		ipv6_addr_set_v4mapped(iph->daddr, &packet.local);
-		packet.id = id;
-		return eoip_gro_join(head, skb, &packet);
-	}
 	if (id < 0 && eoip_gre && eoip_gre->callbacks.gro_receive)
 		return eoip_gre->callbacks.gro_receive(head, skb);
+	if (id >= 0 && ntohs(hdr->frame_len) == skb_gro_len(skb) - EOIP_HLEN)
+		return eoip_gro_join(head, skb, hdr, id, false);
 	NAPI_GRO_CB(skb)->flush = 1;
 	return NULL;
 }
@@ -221,24 +226,13 @@ struct sk_buff *eoip_gro_receive(struct list_head *head, struct sk_buff *skb)
 struct sk_buff *eoip6_gro_receive(struct list_head *head, struct sk_buff *skb)
 {
 	const unsigned int offset = skb_gro_offset(skb);
-	struct eoip_gro_packet packet = { .ipv6 = true };
-	const struct ipv6hdr *ip6h;
 	const void *hdr;
 	int id;
 
-	hdr = skb_gro_header(skb, offset + EOIP6_HLEN, offset);
+	hdr = skb_gro_header(skb, offset + EOIP6_HLEN + EOIP_GRO_LOOK, offset);
 	id = hdr ? eoip_header_id(hdr, true) : -1;
-	if (id < 0)
-		goto out;
-	/* Nothing is joined behind extension headers. */
-	ip6h = hdr - sizeof(*ip6h);
-	if (ip6h->version != 6 || ip6h->nexthdr != EOIP6_IPPROTO)
-		goto out;
-	packet.remote = ip6h->saddr;
-	packet.local = ip6h->daddr;
-	packet.id = id;
-	return eoip_gro_join(head, skb, &packet);
-out:
+	if (id >= 0)
+		return eoip_gro_join(head, skb, hdr, id, true);
 	NAPI_GRO_CB(skb)->flush = 1;
 	return NULL;
 }

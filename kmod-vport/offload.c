@@ -98,6 +98,11 @@ static struct sk_buff *eoip_gso_cut(struct sk_buff *skb,
 	    header_len || !pskb_may_pull(skb, header_len))
 		return ERR_PTR(-EINVAL);
 
+	/* The frame was looked at when it came to the tunnel's device. */
+	features = eoip_gso_features(skb->dev, features);
+	if (skb_gso_ok(skb, features | NETIF_F_GSO_ROBUST))
+		return NULL;
+
 	skb->encapsulation = 0;
 	SKB_GSO_CB(skb)->encap_level = 0;
 	__skb_pull(skb, header_len);
@@ -107,8 +112,7 @@ static struct sk_buff *eoip_gso_cut(struct sk_buff *skb,
 	skb->protocol = skb->inner_protocol;
 	outer_len = skb_tnl_header_len(skb);
 
-	pieces = skb_mac_gso_segment(skb,
-				     eoip_gso_features(skb->dev, features));
+	pieces = skb_mac_gso_segment(skb, features);
 	if (IS_ERR_OR_NULL(pieces)) {
 		skb_gso_error_unwind(skb, protocol, header_len, mac_header,
 				     mac_len);

@@ -1,22 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What tests/bench/kernel runs inside the emulator: prints one line of JSON,
-the results.
-
-    a                                        b
-    tunnels 10.0.N.1  . . . . . . . . . . .  tunnels 10.0.N.2
-    u  192.0.2.1  =========================  u  192.0.2.2   (veth)
-
-All kinds of tunnels are there all the time.  One thread holds both ends of a
-conversation: on the only processor, what is sent has arrived when the call
-that sends it returns, so that nothing is waited for."""
+the results."""
 
 import argparse
-import contextlib
-import ctypes
 import json
 import os
-import pathlib
 import socket
 import struct
 import subprocess
@@ -25,267 +14,12 @@ import time
 
 sys.dont_write_bytecode = True
 import common  # noqa: E402
+from kernel_bed import (  # noqa: E402
+    BATCH, Bed, Bench, ENDS, Messages, TCP_BYTES, UNDERLAY, address, ip,
+    netns_socket, run)
 
-for folder in "utilities", "tests/system", "tests/kmod":
-    sys.path.append(str(common.TOP / folder))
-
-import netns_socket  # noqa: E402
-import rtnl  # noqa: E402
-
-UNDERLAY = {"a": "192.0.2.1", "b": "192.0.2.2"}
-ENDS = ["a", "b"]
-# gre2 is the A/A control.  In the kernel, GRE with frames inside is gretap.
-TUNNELS = ["gre", "eoip", "vxlan", "gre2", "gredf"]
-# The veth alone: what is not a tunnel's part of the others' figures.
-VARIANTS = [*TUNNELS, "none"]
 MANY = 10_000
-TCP_BYTES = 16 << 20
-CHUNK = 64 << 10
-PACKETS = 1024
-BATCH = 32
-
-
-def run(*command, **options):
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **options)
-
-
-def ip(netns, *lines):
-    subprocess.run(["ip", "-n", netns, "-batch", "-"], check=True, text=True,
-                   input="".join(f"{line}\n" for line in lines))
-
-
-## Namespaces and tunnels.
-
-class Bed:
-    """Two namespaces, and what joins them."""
-
-    def __init__(self):
-        self.netlink = {}
-
-    def __enter__(self):
-        for end in ENDS:
-            run("ip", "netns", "add", end)
-            for kind in "all", "default":
-                with netns_socket.inside(end), open(
-                        f"/proc/sys/net/ipv6/conf/{kind}/disable_ipv6",
-                        "w") as file:
-                    file.write("1")
-            self.netlink[end] = rtnl.Rtnl(end)
-        ip("a", "link add u type veth peer name u netns b")
-        for end in ENDS:
-            ip(end, "link set lo up", "link set u up",
-               f"address add {UNDERLAY[end]}/24 dev u")
-        return self
-
-    def __exit__(self, *_):
-        for end in ENDS:
-            self.netlink[end].close()
-            run("ip", "netns", "delete", end)
-
-    def offloads(self, carries_gso):
-        """Whether the veth takes packets of 64 KB, or wants them in pieces
-        and puts together what it receives, as a NIC does."""
-        word = "on" if carries_gso else "off"
-        for end in ENDS:
-            with netns_socket.inside(end):
-                run("ethtool", "-K", "u", "tso", word, "gso", word,
-                    "tx-gre-segmentation", word, "tx-gre-csum-segmentation",
-                    word, "tx-udp_tnl-segmentation", word,
-                    "tx-udp_tnl-csum-segmentation", word,
-                    "gro", "off" if carries_gso else "on",
-                    stdout=subprocess.DEVNULL)
-
-    def add_tunnels(self):
-        for end, other in zip(ENDS, reversed(ENDS)):
-            outer = f"local {UNDERLAY[end]} remote {UNDERLAY[other]}"
-            # What is too long is fragmented, as EoIP does.
-            ip(end,
-               f"link add gre type gretap {outer} key 1 nopmtudisc ignore-df",
-               f"link add gre2 type gretap {outer} key 2 nopmtudisc ignore-df",
-               f"link add gredf type gretap {outer} key 5",
-               f"link add vxlan type vxlan {outer} id 3 dstport 4789")
-            self.netlink[end].add("eoip", options={
-                "id": 4, "local": UNDERLAY[end], "remote": UNDERLAY[other]})
-            for variant in TUNNELS:
-                ip(end, f"link set {variant} mtu 1450 up",
-                   f"address add {address(variant, end)}/24 dev {variant}")
-
-    def set_mtu(self, mtu):
-        for end in ENDS:
-            ip(end, *(f"link set {variant} mtu {mtu}"
-                      for variant in TUNNELS))
-
-
-def address(variant, end):
-    if variant == "none":
-        return UNDERLAY[end]
-    return f"10.0.{TUNNELS.index(variant)}.{ENDS.index(end) + 1}"
-
-
-## Conversations.
-
-class Tcp:
-    """Bytes from a to b; both ends are ours."""
-
-    def __init__(self, source, target, to):
-        with netns_socket.inside(target):
-            listener = socket.create_server((to, 0))
-        with netns_socket.inside(source):
-            self.sender = socket.socket()
-        with listener:
-            self.sender.connect(listener.getsockname())
-            self.receiver, _ = listener.accept()
-        for sock in self.sender, self.receiver:
-            sock.setblocking(False)
-        self.data = bytes(CHUNK)
-        self.buffer = bytearray(4 * CHUNK)
-
-    def close(self):
-        self.sender.close()
-        self.receiver.close()
-
-    def receive(self):
-        count = 0
-        with contextlib.suppress(BlockingIOError):
-            while size := self.receiver.recv_into(self.buffer):
-                count += size
-        return count
-
-    def seconds(self, size):
-        """How long `size` bytes take."""
-        start = time.monotonic()
-        sent = received = 0
-        while received < size:
-            with contextlib.suppress(BlockingIOError):
-                while sent < size:
-                    sent += self.sender.send(self.data[:size - sent])
-            received += self.receive()
-        return time.monotonic() - start
-
-
-class Message(ctypes.Structure):
-    """struct mmsghdr, whose integers are followed by padding."""
-    _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32),
-                ("vector", ctypes.c_void_p), ("vector_length", ctypes.c_size_t),
-                ("control", ctypes.c_void_p),
-                ("control_length", ctypes.c_size_t),
-                ("flags", ctypes.c_size_t), ("length", ctypes.c_size_t)]
-
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Messages:
-    """BATCH messages for sendmmsg(2) and recvmmsg(2), so that python's part in
-    a packet is small."""
-
-    def __init__(self, datas, names=None):
-        count = len(datas)
-        self.buffers = [ctypes.create_string_buffer(data, len(data))
-                        for data in datas]
-        self.names = [ctypes.create_string_buffer(name, len(name))
-                      for name in names or []]
-        self.vectors = (ctypes.c_size_t * (2 * count))()
-        self.headers = (Message * count)()
-        for number, buffer in enumerate(self.buffers):
-            self.vectors[2 * number] = ctypes.addressof(buffer)
-            self.vectors[2 * number + 1] = len(buffer)
-            header = self.headers[number]
-            header.vector = ctypes.addressof(self.vectors) + 16 * number
-            header.vector_length = 1
-            if self.names:
-                header.name = ctypes.addressof(self.names[number])
-                header.name_length = len(self.names[number])
-
-    def send(self, sock):
-        count = libc.sendmmsg(sock.fileno(), self.headers, len(self.headers),
-                              0)
-        if count != len(self.headers):
-            raise OSError(ctypes.get_errno(), "sendmmsg")
-
-    def receive(self, sock):
-        """How many have come."""
-        return libc.recvmmsg(sock.fileno(), self.headers, len(self.headers),
-                             socket.MSG_DONTWAIT, None)
-
-
-class Udp:
-    """Packets of `size` bytes of payload from a to b."""
-
-    def __init__(self, source, target, to, size):
-        with netns_socket.inside(target):
-            self.receiver = socket.socket(type=socket.SOCK_DGRAM)
-            self.receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                     1 << 20)
-            self.receiver.bind((to, 0))
-        with netns_socket.inside(source):
-            self.sender = socket.socket(type=socket.SOCK_DGRAM)
-            self.sender.connect(self.receiver.getsockname())
-        self.out = Messages([bytes(size)] * BATCH)
-        self.into = Messages([bytes(size)] * BATCH)
-
-    def close(self):
-        self.sender.close()
-        self.receiver.close()
-
-    def seconds(self, packets):
-        start = time.monotonic()
-        for _ in range(packets // BATCH):
-            self.out.send(self.sender)
-            count = self.into.receive(self.receiver)
-            if count != BATCH:
-                raise OSError(f"{count} of {BATCH} packets have arrived")
-        return time.monotonic() - start
-
-
-## Measurements.
-
-class Bench:
-    def __init__(self, rounds):
-        self.rounds = rounds
-        self.results = []
-
-    def compare(self, what, unit, conversations, amount, value):
-        """conversations: {variant: one with seconds(amount)}; value(seconds)
-        is the sample."""
-        samples = {variant: [] for variant in conversations}
-        try:
-            for conversation in conversations.values():
-                conversation.seconds(amount)
-            for _, variant in common.interleave(list(conversations),
-                                                self.rounds):
-                samples[variant].append(value(
-                    conversations[variant].seconds(amount)))
-        finally:
-            for conversation in conversations.values():
-                conversation.close()
-        self.results += [common.result("kernel", what, variant, unit, numbers)
-                         for variant, numbers in samples.items()]
-        print(what, {variant: round(numbers[-1], 3)
-                     for variant, numbers in samples.items()},
-              file=sys.stderr, flush=True)
-
-    def tcp(self, what, source="a", target="b", where=address,
-            variants=VARIANTS, size=TCP_BYTES):
-        self.compare(what, "Mbit/s", {
-            variant: Tcp(source, target, where(variant, "b"))
-            for variant in variants}, size,
-            lambda seconds: size * 8 / seconds / 1e6)
-
-    def udp(self, what, size, source="a", target="b", where=address,
-            variants=VARIANTS, names=None):
-        """`names` are the variants' in the results."""
-        self.compare(what, "ns/packet", {
-            (names or {}).get(variant, variant):
-            Udp(source, target, where(variant, "b"), size)
-            for variant in variants}, PACKETS,
-            lambda seconds: seconds / PACKETS * 1e9)
-
-    def once(self, what, variant, unit, value):
-        self.results.append(common.result("kernel", what, variant, unit,
-                                          [value]))
-        print(what, variant, value, unit, file=sys.stderr, flush=True)
-
+COMPARED = ["gre", "eoip", "gre2"]
 
 # UDP payloads: frames of 60 bytes are 64 with their checksum.
 SMALL = 60 - 14 - 20 - 8
@@ -303,6 +37,87 @@ def point_to_point(bench):
         bed.set_mtu(1450)
         bed.offloads(carries_gso=False)
         bench.tcp("TCP, underlay does not carry GSO")
+
+
+def tunnels_over(bed, variants, underlay, link, device="u"):
+    """A tunnel of each of `variants` over what has the addresses `underlay`;
+    `link` makes a gretap: the words of `ip link add` behind its name."""
+    for number, variant in enumerate(variants):
+        for end, other in zip(ENDS, reversed(ENDS)):
+            if variant == "eoip":
+                bed.netlink[end].add(variant, options={
+                    "id": 4, "local": underlay[end],
+                    "remote": underlay[other]})
+            else:
+                ip(end, f"link add {variant} type {link} key {number} dev "
+                   f"{device} local {underlay[end]} remote {underlay[other]}")
+            ip(end, f"link set {variant} mtu 1400 up",
+               f"address add {address(variant, end)}/24 dev {variant}")
+
+
+def over_ipv6(bench):
+    """EoIPv6 beside ip6gretap, which by default has an option more in its
+    packets."""
+    with Bed() as bed:
+        underlay = {"a": "fd00::1", "b": "fd00::2"}
+        for end in ENDS:
+            bed.set_ipv6(end, "u", True)
+            ip(end, f"address add {underlay[end]}/64 dev u nodad")
+        tunnels_over(bed, COMPARED, underlay, "ip6gretap encaplimit none")
+        bench.tcp("EoIPv6: TCP, underlay carries GSO", variants=COMPARED)
+        bench.udp("EoIPv6: 64-byte frames", SMALL, variants=COMPARED)
+        bed.offloads(carries_gso=False)
+        bench.tcp("EoIPv6: TCP, underlay does not carry GSO",
+                  variants=COMPARED)
+
+
+def over_vlan(bench):
+    """The underlay is a VLAN device: another one is beneath it."""
+    with Bed() as bed:
+        underlay = {"a": "198.51.100.1", "b": "198.51.100.2"}
+        for end in ENDS:
+            ip(end, "link add link u name u.5 type vlan id 5",
+               "link set u.5 up", f"address add {underlay[end]}/24 dev u.5")
+        tunnels_over(bed, COMPARED, underlay, "gretap nopmtudisc ignore-df",
+                     "u.5")
+        bench.tcp("TCP over a VLAN, underlay carries GSO", variants=COMPARED)
+        bed.offloads(carries_gso=False)
+        bench.tcp("TCP over a VLAN, underlay does not carry GSO",
+                  variants=COMPARED)
+
+
+def forwarded(bench):
+    """A bridge has a tunnel and a port on which packets of a host, cut as on
+    a wire, are joined: a host for each tunnel."""
+    with Bed() as bed:
+        tunnels_over(bed, COMPARED, UNDERLAY, "gretap nopmtudisc ignore-df")
+        for variant in COMPARED:
+            host = f"h-{variant}"
+            bed.add_netns(host)
+            ip("a", f"link add br-{variant} type bridge",
+               f"link set br-{variant} up", f"address flush dev {variant}",
+               f"link set {variant} master br-{variant}",
+               f"link add p-{variant} mtu 1400 type veth peer name u mtu 1400 "
+               f"netns {host}", f"link set p-{variant} master br-{variant} up")
+            ip(host, "link set u up",
+               f"address add {address(variant, 'a')}/24 dev u")
+            with netns_socket.inside(host):
+                run("ethtool", "-K", "u", "tso", "off", "gso", "off",
+                    stdout=subprocess.DEVNULL)
+            with netns_socket.inside("a"):
+                run("ethtool", "-K", f"p-{variant}", "gro", "on",
+                    stdout=subprocess.DEVNULL)
+        for carries_gso, what in ((True, "underlay carries GSO"),
+                                  (False, "underlay does not carry GSO")):
+            bed.offloads(carries_gso)
+            bench.tcp(f"forwarded TCP, {what}", variants=COMPARED,
+                      sources={variant: f"h-{variant}"
+                               for variant in COMPARED})
+        lost = sum(bed.netlink[end].link("eoip").statistics[counter]
+                   for end in ENDS for counter in ("rx_dropped", "tx_dropped"))
+        bench.once("forwarded TCP", "eoip", "packets lost", lost)
+        if lost:
+            raise OSError(f"eoip has lost {lost} packets")
 
 
 def many_tunnels(bench):
@@ -449,7 +264,8 @@ def through_ovs(bench):
             run(SANDBOX, "down")
 
 
-PARTS = {"point-to-point": point_to_point, "ovs": through_ovs,
+PARTS = {"point-to-point": point_to_point, "ipv6": over_ipv6,
+         "vlan": over_vlan, "forwarded": forwarded, "ovs": through_ovs,
          "many": many_tunnels, "ids": all_ids}
 
 

@@ -191,8 +191,9 @@ def documented_rules():
 
 
 def test_connection_tracking(bed):
-    """It takes EoIP for broken PPTP.  A firewall that drops what is invalid
-    lets EoIP pass with the rules of docs/kernel.md."""
+    """It takes EoIP for broken PPTP.  A firewall that drops what is invalid,
+    coming or going, lets EoIP pass with the rules of docs/kernel.md, and goes
+    on to watch other GRE."""
     if not shutil.which("nft"):
         raise Skip("nft is missing: install nftables")
     modules.need("nf_conntrack")
@@ -202,14 +203,24 @@ def test_connection_tracking(bed):
     bed.exec("a", "nft", """
         add table ip firewall
         add chain ip firewall input { type filter hook input priority 0; }
-        add rule ip firewall input ct state invalid drop""")
+        add chain ip firewall output { type filter hook output priority 0; }
+        add counter ip firewall watched
+        add rule ip firewall input ip protocol gre ct state new counter name \
+            watched
+        add rule ip firewall input ct state invalid drop
+        add rule ip firewall output ct state invalid drop""")
     with netns_socket.inside(bed.netns("b")):
         echo = Echo(INNER["a"], 56, False)
     with echo:
         check(not echo.answered(1), "the firewall lets EoIP pass")
         rules = documented_rules()
-        check_equal("rules in docs/kernel.md", len(rules), 3)
+        check_equal("rules in docs/kernel.md", len(rules), 5)
         for rule in rules:
             bed.exec("a", "sh", "-c", rule)
         check(echo.answered(5), "the firewall still drops EoIP")
     bed.ping_both_ways()
+    with bed.wire("b") as wire:
+        wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
+                  + packet(bytes.fromhex("2000655800000064") + ARP_REQUEST))
+    until(lambda: "packets 1 " in bed.exec("a", "nft", "list", "counters"),
+          "a packet of GRE is not watched any more")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libFuzzer target for eoip/wire.h and eoip/wire6.h: any bytes as a received
-// packet.  The sanitizers watch the reads, the checks below the meaning.
+// packet, of which family it may be, and whose.  The sanitizers watch the
+// reads, the checks below the meaning.
 
 #include "eoip/wire6.h"
 
@@ -92,6 +93,63 @@ void check_received6(eoip::Bytes packet, const Received &rx)
     require(sent == original);
 }
 
+// Says what protocol6() says, with lengths as their RFCs have them: 8200, and
+// 4302 for the authentication header.
+int reference_protocol6(eoip::Bytes packet)
+{
+    std::size_t end = eoip::kIpv6HeaderBytes;  // Of what was looked at.
+    int kind = packet[6];
+    for (int n = 0; n < 8; n++) {
+        const bool is_extension = kind == 0 || kind == 43 || kind == 51
+                                  || kind == 60 || kind == 135 || kind == 139
+                                  || kind == 140;
+        if (!is_extension || end + 8 > packet.size()) {
+            return kind;
+        }
+        const std::size_t units = packet[end + 1];
+        const std::size_t bytes =
+            kind == 51 ? (units + 2) * 4 : (units + 1) * 8;
+        kind = packet[end];
+        end += bytes;
+    }
+    return kind;
+}
+
+void check_protocol6(eoip::Bytes packet)
+{
+    if (packet.size() < eoip::kIpv6HeaderBytes) {
+        return;  // Not asked about such.
+    }
+    const int protocol = eoip::protocol6(packet);
+    require(protocol == reference_protocol6(packet));
+    if (packet[0] >> 4 != 6) {
+        return;
+    }
+    // What receive6() takes is EoIPv6 by every question that is asked.
+    const Received rx = eoip::receive6(packet);
+    if (rx.kind != Received::Kind::drop) {
+        require(protocol == EOIP6_IPPROTO);
+        require(eoip::is_header6(packet.subspan(eoip::kIpv6HeaderBytes)));
+    }
+}
+
+// Three answers that exclude each other, which bytes 5 and on do not change.
+void check_classify(eoip::Bytes payload)
+{
+    const eoip::GreKind kind = eoip::classify(payload);
+    if (payload.size() < 4) {
+        require(kind != eoip::GreKind::erspan);
+        return;
+    }
+    require(kind == eoip::classify(payload.first(4)));
+    const std::uint32_t word = eoip::load_be32(payload.data());
+    const std::uint32_t protocol = word & 0xffff;
+    const bool is_erspan =
+        (word >> 16 & 7) == 0 && (protocol == 0x88be || protocol == 0x22eb);
+    require((kind == eoip::GreKind::eoip) == (word == EOIP_MAGIC));
+    require((kind == eoip::GreKind::erspan) == is_erspan);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
@@ -104,6 +162,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     check_received(packet, unchecked);
     check_received(packet, checked);
     check_received6(packet, eoip::receive6(packet));
+    check_protocol6(packet);
+    check_classify(packet);
     if (checked.kind != Received::Kind::drop) {
         require(unchecked.kind == checked.kind);
         require(unchecked.key == checked.key);

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libFuzzer target for the packet path with OVS's own packets: pop, reassembly,
+ * push and fragments, called as the userspace datapath calls them.  The input
+ * is a sequence of commands, each a byte with its arguments behind it:
+ *
+ *     even  Receives a packet: length (2), and as many bytes from its IP header
+ *           on.  Bits of the command: mend its lengths and checksum; it is from
+ *           the tunnel's peer; its checksum is verified already; it is padded;
+ *           it is also for others (not stolen); it waits for the next one, to
+ *           be of the same batch.
+ *     odd   Sends a frame and receives what comes of it: length (2), MTU of the
+ *           underlay (2).  Bits: over IPv6; DF; DF is that of the frame; the
+ *           frame has DF; without headroom; fragments arrive in reverse.
+ *
+ * Numbers are big-endian.  An input that ends early reads as zeros.
+ *
+ * Packets lie in blocks of just their size, so that ASan sees each byte too
+ * far.  Each packet comes out once, waits for the rest of it, or is counted
+ * under a name: the books are checked after every batch. */
+
+#include <config.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "csum.h"
+#include "dp-packet.h"
+#include "dpif.h"
+#include "eoip-hooks.h"
+#include "eoip-provider.h"
+#include "fatal-signal.h"
+#include "flow.h"
+#include "netdev.h"
+#include "odp-netlink.h"
+#include "packets.h"
+#include "smap.h"
+#include "sset.h"
+#include "timeval.h"
+#include "openvswitch/vlog.h"
+
+enum {
+    LOCAL, EOIP, GRE, IP6GRE,   /* Ports of the datapath. */
+    KEY = 100,
+    /* OVS counts the bytes of a packet's block in 16 bits. */
+    PACKET_MAX = UINT16_MAX - 135,
+    PIECES_MAX = 2048,          /* Of one frame, on the smallest underlay. */
+};
+
+/* What a command's bits say of a packet that is received. */
+#define MEND 0x02
+#define FROM_PEER 0x04
+#define VERIFIED 0x08
+#define PADDED 0x10
+#define FOR_OTHERS 0x20
+#define WAITS 0x40
+
+/* And of a frame that is sent. */
+#define OVER_IPV6 0x02
+#define DF 0x04
+#define INHERIT_DF 0x08
+#define FRAME_DF 0x10
+#define NO_HEADROOM 0x20
+#define REVERSED 0x40
+
+static const struct eth_addr macs[2] = {
+    ETH_ADDR_C(02, 00, 00, 00, 00, 01), ETH_ADDR_C(02, 00, 00, 00, 00, 02),
+};
+
+/* The peer and this end: 192.0.2.1 and 198.51.100.2, 2001:db8::1 and ::2. */
+static const ovs_be32 ipv4[2] = {
+    CONSTANT_HTONL(0xc0000201), CONSTANT_HTONL(0xc6336402),
+};
+static const struct in6_addr ipv6[2] = {
+    { .s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } },
+    { .s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 2 } },
+};
+
+/* Tunnels over IPv4 and over IPv6, and the provider's side of them. */
+static struct netdev *netdevs[2];
+
+/* Since the program began. */
+static struct {
+    uint64_t received;          /* Packets that pop was given, */
+    uint64_t frames;            /* and what came out: frames, */
+    uint64_t passed;            /* and what is of others. */
+    uint64_t sent;              /* Frames that push was given. */
+    uint64_t whole, fragmented; /* And how they left. */
+} books;
+
+/* The frame that was sent last, and how often it has come back. */
+static const uint8_t *expected;
+static size_t expected_bytes;
+static size_t n_came_back;
+
+/* Fragments on their way. */
+static struct dp_packet *pieces[PIECES_MAX];
+static size_t n_pieces;
+
+#define REQUIRE(CONDITION)                                              \
+    do {                                                                \
+        if (!(CONDITION)) {                                             \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__,  \
+                    #CONDITION);                                        \
+            abort();                                                    \
+        }                                                               \
+    } while (0)
+
+static struct netdev *
+open_tunnel(const char *name, const char *remote)
+{
+    struct smap options = SMAP_INITIALIZER(&options);
+    struct netdev *netdev;
+    char *error = NULL;
+
+    smap_add(&options, "remote_ip", remote);
+    smap_add_format(&options, "key", "%d", KEY);
+    smap_add(&options, "keepalive", "none");
+    smap_add(&options, "clamp_tcp_mss", "true");
+    REQUIRE(!netdev_open(name, "eoip", &netdev));
+    if (netdev_set_config(netdev, &options, &error)) {
+        ovs_fatal(0, "%s: %s", name, error);
+    }
+    smap_destroy(&options);
+    return netdev;
+}
+
+int
+LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
+{
+    struct sset types = SSET_INITIALIZER(&types);
+    struct smap settings = SMAP_INITIALIZER(&settings);
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    /* The alarm is libFuzzer's, which takes what nobody else has taken. */
+    fatal_signal_init();
+    signal(SIGALRM, SIG_DFL);
+    eoip_provider_register();
+    dp_enumerate_types(&types);
+    netdev_enumerate_types(&types);
+    sset_destroy(&types);
+
+    netdevs[0] = open_tunnel("e4", "192.0.2.1");
+    netdevs[1] = open_tunnel("e6", "2001:db8::1");
+    eoip_hooks->port_changed("eoip", u32_to_odp(EOIP));
+    eoip_hooks->port_changed("gre", u32_to_odp(GRE));
+    eoip_hooks->port_changed("ip6gre", u32_to_odp(IP6GRE));
+
+    /* What waits is let go of below, not because this process is slow. */
+    smap_add(&settings, "eoip-reassembly-timeout", "60000");
+    eoip_hooks->set_other_config(&settings);
+    smap_destroy(&settings);
+    return 0;
+}
+
+/* What is counted as dropped, by all tunnels and for what no tunnel claims. */
+struct drops {
+    uint64_t rx, tx;
+};
+
+static struct drops
+count_drops(void)
+{
+    struct drops drops = { 0, 0 };
+    struct eoip_counters unclaimed;
+
+    eoip_tunnel_get_counters(NULL, &unclaimed);
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        *(eoip_drop_is_rx(i) ? &drops.rx : &drops.tx) += unclaimed.drops[i];
+    }
+    for (int i = 0; i < 2; i++) {
+        struct netdev_stats stats;
+
+        REQUIRE(!netdev_get_stats(netdevs[i], &stats));
+        drops.rx += stats.rx_dropped;
+        drops.tx += stats.tx_dropped;
+    }
+    return drops;
+}
+
+static uint64_t
+count_keepalives(void)
+{
+    struct eoip_counters unclaimed;
+    uint64_t n;
+
+    eoip_tunnel_get_counters(NULL, &unclaimed);
+    n = unclaimed.rx_keepalives;
+    for (int i = 0; i < 2; i++) {
+        struct netdev_custom_stats custom;
+
+        REQUIRE(!netdev_get_custom_stats(netdevs[i], &custom));
+        for (int c = 0; c < custom.size; c++) {
+            if (!strcmp(custom.counters[c].name, "rx_keepalives")) {
+                n += custom.counters[c].value;
+            }
+        }
+        netdev_free_custom_stats_counters(&custom);
+    }
+    return n;
+}
+
+static void
+check_books(void)
+{
+    struct eoip_reassembly reassembly;
+    struct drops drops = count_drops();
+
+    eoip_reassembly_get(&reassembly);
+    REQUIRE(books.received + reassembly.packets
+            == books.frames + books.passed + count_keepalives() + drops.rx
+               + reassembly.fragments + reassembly.duplicates
+               + reassembly.waiting_fragments);
+    REQUIRE(books.sent == books.whole + books.fragmented + drops.tx);
+}
+
+/* A frame has come out of pop: the header is still before it. */
+static void
+take_frame(struct dp_packet *packet)
+{
+    const struct flow_tnl *tnl = &packet->md.tunnel;
+    const uint8_t *frame = dp_packet_data(packet);
+    size_t n = dp_packet_size(packet);
+
+    REQUIRE(n >= EOIP_FRAME_MIN && n <= EOIP_FRAME_MAX);
+    REQUIRE(frame + n <= (uint8_t *) dp_packet_end(packet));
+    REQUIRE(tnl->flags == FLOW_TNL_F_KEY);
+    if (tnl->ip_dst) {
+        REQUIRE(!memcmp(frame - 8, "\x20\x01\x64\x00", 4));
+        REQUIRE((frame[-4] << 8 | frame[-3]) == n);
+        REQUIRE(tnl->tun_id == htonll(frame[-2] | frame[-1] << 8));
+    } else if (ipv6_addr_is_set(&tnl->ipv6_dst)) {
+        const uint8_t *ip = frame - EOIP6_OUTER_HLEN;
+
+        REQUIRE((ip[4] << 8 | ip[5]) == n + EOIP6_HLEN);
+        REQUIRE(!memcmp(&tnl->ipv6_src, ip + 8, 16));
+        REQUIRE(!memcmp(&tnl->ipv6_dst, ip + 24, 16));
+        REQUIRE(ntohll(tnl->tun_id) <= EOIP6_KEY_MAX);
+    }
+    if (expected) {
+        REQUIRE(n == expected_bytes && !memcmp(frame, expected, n));
+        n_came_back++;
+    }
+    books.frames++;
+}
+
+/* Executes what the provider asks of the datapath. */
+static void
+execute(void *aux OVS_UNUSED, struct dp_packet_batch *batch,
+        const struct nlattr *action, bool should_steal)
+{
+    size_t before = dp_packet_batch_size(batch);
+    uint64_t dropped;
+    struct dp_packet *packet;
+
+    REQUIRE(should_steal);
+    switch (nl_attr_type(action)) {
+    case OVS_ACTION_ATTR_TUNNEL_POP:
+        if (nl_attr_get_u32(action) != EOIP) {
+            REQUIRE(nl_attr_get_u32(action) == GRE
+                    || nl_attr_get_u32(action) == IP6GRE);
+            books.passed += before;
+            break;
+        }
+        dropped = count_drops().rx;
+        netdev_pop_header(netdevs[0], batch);
+        dropped = count_drops().rx - dropped;
+        /* That is what OVS counts as an error of pop. */
+        REQUIRE(before - dp_packet_batch_size(batch) - eoip_kept_back()
+                == dropped);
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            take_frame(packet);
+        }
+        break;
+    case OVS_ACTION_ATTR_OUTPUT:
+        REQUIRE(nl_attr_get_u32(action) == LOCAL);
+        books.passed += before;
+        break;
+    case OVS_ACTION_ATTR_RECIRC:
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            REQUIRE(n_pieces < PIECES_MAX);
+            pieces[n_pieces++] = packet;
+        }
+        return;
+    default:
+        REQUIRE(false);
+    }
+    dp_packet_delete_batch(batch, true);
+}
+
+static void
+pop(struct dp_packet_batch *batch, bool should_steal)
+{
+    const struct eoip_pop action = { u32_to_odp(EOIP), u32_to_odp(LOCAL) };
+
+    books.received += dp_packet_batch_size(batch);
+    eoip_hooks->pop_shared(batch, &action, should_steal, execute, NULL);
+    if (!should_steal) {
+        dp_packet_delete_batch(batch, true);
+    }
+    dp_packet_batch_init(batch);
+    check_books();
+}
+
+/* Adds 'packet' to 'batch', with what the datapath knows of it, if a rule of
+ * tunnels would match it. */
+static void
+receive(struct dp_packet *packet, struct dp_packet_batch *batch)
+{
+    struct flow flow;
+
+    pkt_metadata_init(&packet->md, LOCAL);
+    flow_extract(packet, &flow);
+    if (flow.dl_type == htons(ETH_TYPE_IP)
+        ? flow.nw_proto == EOIP_IPPROTO
+        : flow.dl_type == htons(ETH_TYPE_IPV6)
+          && (flow.nw_proto == EOIP_IPPROTO || flow.nw_proto == EOIP6_IPPROTO
+              || flow.nw_proto == IPPROTO_FRAGMENT)) {
+        dp_packet_batch_add(batch, packet);
+    } else {
+        dp_packet_delete(packet);
+    }
+}
+
+/* The input. */
+static const uint8_t *at, *end;
+
+static uint8_t
+get8(void)
+{
+    return at < end ? *at++ : 0;
+}
+
+static uint16_t
+get16(void)
+{
+    uint16_t high = get8();
+
+    return high << 8 | get8();
+}
+
+/* Makes lengths and checksum of 'ip' right, where there are any. */
+static void
+mend(uint8_t *ip, size_t n)
+{
+    if (n >= IP_HEADER_LEN && ip[0] >> 4 == 4) {
+        ip[2] = n >> 8;
+        ip[3] = n;
+        if (ip[0] == 0x45) {
+            ovs_be16 sum;
+
+            ip[10] = ip[11] = 0;
+            sum = csum(ip, IP_HEADER_LEN);
+            memcpy(&ip[10], &sum, sizeof sum);
+        }
+    } else if (n >= IPV6_HEADER_LEN && ip[0] >> 4 == 6) {
+        ip[4] = (n - IPV6_HEADER_LEN) >> 8;
+        ip[5] = n - IPV6_HEADER_LEN;
+    }
+}
+
+static void
+set_addresses(uint8_t *ip, size_t n)
+{
+    if (n >= IP_HEADER_LEN && ip[0] >> 4 == 4) {
+        memcpy(&ip[12], ipv4, sizeof ipv4);
+    } else if (n >= IPV6_HEADER_LEN && ip[0] >> 4 == 6) {
+        memcpy(&ip[8], ipv6, sizeof ipv6);
+    }
+}
+
+static void
+receive_bytes(uint8_t how, struct dp_packet_batch *batch)
+{
+    size_t length = get16();
+    size_t n = MIN(length, end - at);
+    size_t padded = how & PADDED ? MAX(n, 46) : n;
+    struct dp_packet *packet = dp_packet_new(ETH_HEADER_LEN + padded);
+    bool is_ipv6 = n && at[0] >> 4 == 6;
+    uint8_t *ip;
+
+    dp_packet_put(packet, &macs[0], ETH_ADDR_LEN);
+    dp_packet_put(packet, &macs[1], ETH_ADDR_LEN);
+    dp_packet_put(packet, is_ipv6 ? "\x86\xdd" : "\x08\x00", 2);
+    if (n) {
+        ip = dp_packet_put(packet, at, n);
+        at += n;
+        if (how & FROM_PEER) {
+            set_addresses(ip, n);
+        }
+        if (how & MEND) {
+            mend(ip, n);
+        }
+    }
+    dp_packet_put_zeros(packet, padded - n);
+    if (how & VERIFIED) {
+        *dp_packet_ol_flags_ptr(packet) |= DP_PACKET_OL_RX_IP_CKSUM_GOOD;
+    }
+    receive(packet, batch);
+    if (!(how & WAITS) || dp_packet_batch_is_full(batch)) {
+        pop(batch, !(how & FOR_OTHERS));
+    }
+}
+
+/* Prepares the headers, as the peer would have them. */
+static bool
+build_header(uint8_t how, struct ovs_action_push_tnl *push)
+{
+    struct netdev_tnl_build_header_params params;
+    struct in6_addr src = in6_addr_mapped_ipv4(ipv4[0]);
+    struct flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.packet_type = htonl(PT_ETH);
+    flow.tunnel.ip_ttl = 64;
+    flow.tunnel.tun_id = htonll(KEY);
+    flow.tunnel.flags = FLOW_TNL_F_KEY
+                        | (how & DF ? FLOW_TNL_F_DONT_FRAGMENT : 0)
+                        | (how & INHERIT_DF ? FLOW_TNL_F_EOIP_INHERIT_DF : 0);
+    if (how & OVER_IPV6) {
+        flow.tunnel.ipv6_src = src = ipv6[0];
+        flow.tunnel.ipv6_dst = ipv6[1];
+    } else {
+        flow.tunnel.ip_src = ipv4[0];
+        flow.tunnel.ip_dst = ipv4[1];
+    }
+    memset(push, 0, sizeof *push);
+    netdev_init_tnl_build_header_params(&params, &flow, &src, macs[0],
+                                        macs[1]);
+    return !netdev_build_header(netdevs[(how & OVER_IPV6) != 0], push,
+                                &params);
+}
+
+/* A frame whose bytes differ from their neighbours. */
+static uint8_t *
+make_frame(uint8_t how, size_t n)
+{
+    static const uint8_t udp[] = { 0x08, 0x00, 0x45, 0, 0, 20, 1, 2 };
+    uint8_t *frame = xmalloc(MAX(n, 1));
+
+    for (size_t i = 0; i < n; i++) {
+        frame[i] = i * 7 + (i >> 8) + 1;
+    }
+    if (n >= ETH_HEADER_LEN + IP_HEADER_LEN) {
+        memcpy(frame + 12, udp, sizeof udp);
+        frame[20] = how & FRAME_DF ? 0x40 : 0;
+        frame[23] = 17;     /* No TCP, whose MSS may be clamped. */
+    }
+    return frame;
+}
+
+/* What has left goes to pop as it is: from the batch or from 'pieces'. */
+static void
+send_back(uint8_t how, struct dp_packet_batch *whole, size_t mtu)
+{
+    struct dp_packet_batch batch;
+    struct dp_packet *packet;
+
+    dp_packet_batch_init(&batch);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, whole) {
+        REQUIRE(dp_packet_size(packet) <= ETH_HEADER_LEN + mtu);
+        receive(dp_packet_clone(packet), &batch);
+    }
+    for (size_t i = 0; i < n_pieces; i++) {
+        packet = pieces[how & REVERSED ? n_pieces - 1 - i : i];
+        REQUIRE(dp_packet_size(packet) <= ETH_HEADER_LEN + mtu);
+        receive(packet, &batch);
+        if (dp_packet_batch_is_full(&batch)) {
+            pop(&batch, true);
+        }
+    }
+    n_pieces = 0;
+    if (!dp_packet_batch_is_empty(&batch)) {
+        pop(&batch, true);
+    }
+}
+
+static void
+send_frame(uint8_t how)
+{
+    size_t n = get16();
+    size_t underlay = get16();
+    size_t overhead = eoip_push_overhead(how & OVER_IPV6);
+    /* The least that each family's underlay has to carry. */
+    size_t mtu = MAX(underlay, how & OVER_IPV6 ? 1280 : 68);
+    size_t headroom = how & NO_HEADROOM ? 0 : 128;
+    uint64_t dropped;
+    struct ovs_action_push_tnl push;
+    struct dp_packet_batch batch;
+    size_t sent_pieces;
+    uint8_t *frame;
+
+    if (n > PACKET_MAX && n <= EOIP_FRAME_MAX) {
+        n = PACKET_MAX;
+    }
+    REQUIRE(build_header(how, &push));
+    eoip_push_set_limit(&push, MIN(mtu - overhead, EOIP_FRAME_MAX));
+
+    frame = make_frame(how, n);
+    dp_packet_batch_init_packet(
+        &batch, dp_packet_clone_data_with_headroom(frame, n, headroom));
+    pkt_metadata_init(&batch.packets[0]->md, LOCAL);
+    books.sent++;
+    dropped = count_drops().tx;
+    eoip_limit_push(&batch, &push);
+    REQUIRE(!netdev_push_header(netdevs[0], &batch, &push));
+    if (!dp_packet_batch_is_empty(&batch)) {
+        eoip_fragment(&batch, &push, execute, NULL);
+        *(dp_packet_batch_is_empty(&batch) ? &books.fragmented
+                                           : &books.whole) += 1;
+    }
+    dropped = count_drops().tx - dropped;
+    sent_pieces = dp_packet_batch_size(&batch) + n_pieces;
+    REQUIRE(dropped == (sent_pieces == 0));
+
+    /* Nothing that waits has the id of these fragments. */
+    eoip_reassembly_expire(time_msec() + 60000);
+    expected = frame;
+    expected_bytes = n;
+    n_came_back = 0;
+    send_back(how, &batch, mtu);
+    /* Reassembly may have bounds for what is longer, or in more pieces. */
+    if (sent_pieces && sent_pieces <= 64 && n >= EOIP_FRAME_MIN && n <= 9000) {
+        REQUIRE(n_came_back == 1);
+    }
+    REQUIRE(n_came_back <= 1);
+    expected = NULL;
+    dp_packet_delete_batch(&batch, true);
+    free(frame);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct dp_packet_batch batch;
+
+    at = data;
+    end = data + n;
+    dp_packet_batch_init(&batch);
+    while (at < end) {
+        uint8_t command = get8();
+
+        if (command & 1) {
+            send_frame(command);
+        } else {
+            receive_bytes(command, &batch);
+        }
+    }
+    pop(&batch, true);
+    /* Fragments that still wait are dropped under a name. */
+    REQUIRE(!eoip_reassembly_expire(time_msec() + 60000));
+    check_books();
+    return 0;
+}

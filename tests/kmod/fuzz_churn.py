@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes on around the packets: devices and namespaces come, move and go,
-links go down and up, and there is not always memory.
+links go down and up, programs give verdicts, and there is not always memory.
 
     victim namespace                          peer namespace
-      t0 t100 t1234(br0) t65535 ext             eoip1 (id 100)
-                  \\                              /
-                 veth0 192.0.2.1 ------- 192.0.2.2 veth1
+      t0 t100 t65535 ext t6 br0(t1234 lan0)     eoip1 (id 100) eoip6
+                 \\                               /
+                veth0 192.0.2.1 ------- 192.0.2.2 veth1
+                      fd01::1             fd01::2
+                lan0 ------------------------------- lan1
+
+What comes in by veth0 and lan0 is put together by GRO; from lan0 the bridge
+takes it to t1234, or the victim, as 10.7.0.1, routes it to t100.
 """
 
 import collections
 import pathlib
+import random
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS.parent / "utilities"))
 import fuzz_netlink  # noqa: E402
 import fuzz_packets  # noqa: E402
+import fuzz_spaces  # noqa: E402
 import netns_socket  # noqa: E402
+import nfqueue  # noqa: E402
 
 VICTIM_MAC, PEER_MAC = "02:00:00:00:0a:01", "02:00:00:00:0a:02"
+LAN_MAC, BRIDGED_MAC = "02:00:00:00:0a:03", "02:00:00:00:0a:04"
 FAILSLAB = pathlib.Path("/sys/kernel/debug/failslab")
 TUNNELS = {"t0": 0, "t100": 100, "t1234": 1234, "t65535": 65535}
 
@@ -41,6 +51,13 @@ def batch(netns, lines, check=False):
                           check=False, timeout=60)
     if check and done.returncode:
         raise RuntimeError(f"ip: {done.stderr.decode()}")
+
+
+def inside(netns, *words, text=""):
+    """The command in the namespace, whatever becomes of it."""
+    with netns_socket.inside(netns):
+        return subprocess.run(words, input=text.encode(), capture_output=True,
+                              check=False, timeout=60)
 
 
 def add_eoip(netns, name, **values):
@@ -68,6 +85,7 @@ class Bed:
         for netns in (self.victim, self.peer, self.other):
             ip("netns", "add", netns, check=True)
             ip("-n", netns, "link", "set", "lo", "up", check=True)
+        inside(self.victim, "sysctl", "-q", "net.ipv4.ip_forward=1")
         self.repair(check=True)
 
     def repair(self, check=False):
@@ -75,7 +93,11 @@ class Bed:
         ip("-n", self.victim, "link", "add", "veth0", "address", VICTIM_MAC,
            "type", "veth", "peer", "name", "veth1", "address", PEER_MAC,
            "netns", self.peer)
+        ip("-n", self.victim, "link", "add", "lan0", "type", "veth", "peer",
+           "name", "lan1", "netns", self.peer)
         refusals = [add_eoip(self.peer, "eoip1", ID=100, REMOTE="192.0.2.1"),
+                    add_eoip(self.peer, "eoip6", ID=100, REMOTE="fd01::1"),
+                    add_eoip(self.victim, "t6", ID=100, REMOTE="fd01::2"),
                     add_eoip(self.victim, "ext", COLLECT_METADATA=None)]
         refusals += [add_eoip(self.victim, name, ID=key, REMOTE="192.0.2.2")
                      for name, key in TUNNELS.items()]
@@ -84,14 +106,30 @@ class Bed:
         batch(self.peer, [
             "address replace 192.0.2.2/24 dev veth1", "link set veth1 up",
             f"neigh replace 192.0.2.1 lladdr {VICTIM_MAC} dev veth1",
-            "link set eoip1 up"], check)
+            "address replace fd01::2/64 dev veth1 nodad",
+            f"neigh replace fd01::1 lladdr {VICTIM_MAC} dev veth1",
+            "link set eoip1 up", "link set eoip6 up", "link set lan1 up"],
+            check)
         batch(self.victim, [
-            "link add br0 type bridge",
             "address replace 192.0.2.1/24 dev veth0", "link set veth0 up",
             f"neigh replace 192.0.2.2 lladdr {PEER_MAC} dev veth0",
-            "link set t1234 master br0",
-            *(f"link set {name} up" for name in (*TUNNELS, "ext", "br0"))],
+            "address replace fd01::1/64 dev veth0 nodad",
+            f"neigh replace fd01::2 lladdr {PEER_MAC} dev veth0"], check)
+        # The bridge is there already, if nobody removed it.
+        batch(self.victim, [f"link add br0 address {LAN_MAC} type bridge"])
+        batch(self.victim, [
+            "link set t1234 master br0", "link set lan0 master br0",
+            "address replace 10.7.0.1/24 dev br0",
+            *(f"link set {name} up" for name in (*TUNNELS, "t6", "ext", "br0",
+                                                 "lan0")),
+            "address replace 10.8.0.1/24 dev t100",
+            f"neigh replace {fuzz_packets.ROUTED} lladdr {PEER_MAC} dev t100"],
             check)
+        for name, other in ("veth0", "veth1"), ("lan0", "lan1"):
+            inside(self.victim, "ethtool", "-K", name, "gro", "on")
+            # GRO takes what comes in one burst.
+            inside(self.peer, *f"tc qdisc add dev {other} root netem delay 1ms "
+                   "slot 5ms".split())
 
     def remove(self):
         for netns in (self.victim, self.peer, self.other, self.short):
@@ -104,12 +142,17 @@ class Worker:
         self.bed = bed
         self.counts = collections.Counter()
         self.faults = []
+        # One packet in eight goes no further.
+        self.queue = nfqueue.Verdicts(bed.victim,
+                                      lambda: self.queue.count % 8 < 7)
+        self.queue.__enter__()
 
     def links(self):
         rng, bed = self.rng, self.bed
         netns, name = rng.choice(
-            [(bed.victim, name) for name in (*TUNNELS, "ext", "veth0", "br0")]
-            + [(bed.peer, "veth1"), (bed.peer, "eoip1")])
+            [(bed.victim, name) for name in (*TUNNELS, "t6", "ext", "veth0",
+                                             "br0", "lan0")]
+            + [(bed.peer, name) for name in ("veth1", "eoip1", "eoip6")])
         batch(netns, [f"link set {name} down",
                       f"link set {name} {rng.choice(('up', 'up', 'down'))}"])
 
@@ -121,7 +164,7 @@ class Worker:
 
     def delete(self):
         ip("-n", self.bed.victim, "link", "del",
-           self.rng.choice(("veth0", "br0", "ext", *TUNNELS)))
+           self.rng.choice(("veth0", "lan0", "br0", "ext", "t6", *TUNNELS)))
 
     def move(self):
         """A device leaves its underlay's namespace, and one of them ends."""
@@ -154,6 +197,49 @@ class Worker:
         self.send_from(bed.other, "far")
         ip("netns", "del", bed.short)
 
+    def end_under_flood(self):
+        """A namespace goes, with tunnels or without, while packets for it are
+        on their way."""
+        bed, rng = self.bed, self.rng
+        if not ip("netns", "add", bed.short):
+            return
+        ip("-n", bed.peer, "link", "add", "flood", "type", "veth", "peer",
+           "name", "f0", "address", fuzz_spaces.FLOOD_MAC, "netns", bed.short)
+        ip("-n", bed.peer, "link", "set", "flood", "up")
+        batch(bed.short, [
+            "address add 192.0.2.1/24 dev f0",
+            "address add fd01::1/64 dev f0 nodad", "link set f0 up"])
+        inside(bed.short, "ethtool", "-K", "f0", "gro",
+               rng.choice(("on", "on", "off")))
+        if rng.random() < 0.6:
+            add_eoip(bed.short, "f4", ID=100, REMOTE="192.0.2.2")
+            add_eoip(bed.short, "f6", ID=100, REMOTE="fd01::2")
+            batch(bed.short, ["link set f4 up", "link set f6 up"])
+        try:
+            with fuzz_spaces.Flood(rng, bed.peer, "flood") as flood:
+                time.sleep(rng.random() / 4)
+                ip("netns", "del", bed.short)
+                # The namespace itself ends some time after its name.
+                time.sleep(rng.random() / 4)
+            self.counts["packets into namespaces that end"] += flood.sent
+        except OSError:
+            self.counts["nowhere to send from"] += 1
+            ip("netns", "del", bed.short)
+        ip("-n", bed.peer, "link", "del", "flood")
+
+    def user_namespace(self):
+        """Root of a user namespace has devices of its own and gets one of the
+        host's; then all of it ends."""
+        bed, seed = self.bed, self.rng.random()
+        child = fuzz_spaces.Child(
+            lambda: fuzz_spaces.foreign_root(random.Random(seed), "t0"))
+        if child.start():
+            ip("-n", bed.victim, "link", "set", "t0", "netns", child.pid)
+        counts, faults = child.finish()
+        self.counts.update({f"foreign {key}": value
+                            for key, value in counts.items()})
+        self.faults += faults
+
     def send_from(self, netns, device):
         """Some frames of all sizes out of a device, cut late or at once."""
         rng = self.rng
@@ -177,7 +263,7 @@ class Worker:
 
     def send(self):
         self.send_from(self.bed.victim,
-                       self.rng.choice((*TUNNELS, "ext", "br0")))
+                       self.rng.choice((*TUNNELS, "t6", "ext", "br0")))
 
     def policy(self):
         """IPsec policies on protocol 47 come and go."""
@@ -198,8 +284,23 @@ class Worker:
             else "input priority filter"
         text = ("table ip fuzz\ndelete table ip fuzz\n" + self.rng.choice((
             "", f"table ip fuzz {{ chain c {{ type filter hook {hook}; "
-            f"{rule}; }} }}\n")))
-        self.command("nft", "-f", "-", text=text)
+            f"{rule}; }}; }}\n")))
+        self.nft(text)
+
+    def nft(self, text):
+        done = self.command("nft", "-f", "-", text=text)
+        # No memory, or a rule that this kernel does not have, is no fault.
+        if b"syntax error" in done.stderr:
+            self.faults.append(done.stderr.decode())
+
+    def verdicts(self):
+        """What comes in goes on when a program has said so."""
+        text = "table inet verdicts\ndelete table inet verdicts\n"
+        if self.rng.random() < 0.6:
+            text += ("table inet verdicts { chain c { type filter hook input "
+                     "priority -10; meta l4proto { 47, 97 } queue flags "
+                     "bypass to 0; }; }\n")
+        self.nft(text)
 
     def delay(self):
         """Packets are in flight for a while when devices go."""
@@ -210,20 +311,19 @@ class Worker:
 
     def offloads(self):
         """What comes in bursts is put together on its way in, or not."""
-        self.command("ethtool", "-K", "veth0", "gro",
+        here, there = self.rng.choice((("veth0", "veth1"), ("lan0", "lan1")))
+        self.command("ethtool", "-K", here, "gro",
                      self.rng.choice(("on", "on", "off")))
-        self.command("ethtool", "-K", "veth1", "tso",
+        self.command("ethtool", "-K", there, "tso",
                      self.rng.choice(("off", "off", "on")),
                      netns=self.bed.peer)
         self.command("tc", "qdisc", *self.rng.choice((
-            ("replace", "dev", "veth1", "root", "netem", "delay", "1ms",
-             "slot", "5ms"), ("del", "dev", "veth1", "root"))),
+            ("replace", "dev", there, "root", "netem", "delay", "1ms",
+             "slot", "5ms"), ("del", "dev", there, "root"))),
             netns=self.bed.peer)
 
     def command(self, *words, text="", netns=None):
-        subprocess.run(["ip", "netns", "exec", netns or self.bed.victim,
-                        *words], input=text.encode(), capture_output=True,
-                       check=False, timeout=60)
+        return inside(netns or self.bed.victim, *words, text=text)
 
     def memory(self):
         """One in 50 allocations of those that may not wait fails."""
@@ -241,6 +341,8 @@ class Worker:
 
     def end(self):
         """Back to a machine without faults of our own."""
+        self.queue.__exit__()
+        self.counts["verdicts given"] += self.queue.count
         if FAILSLAB.exists():
             (FAILSLAB / "probability").write_text("0", encoding="ascii")
         self.command("nft", "flush", "ruleset")
@@ -252,7 +354,8 @@ class Worker:
             (self.links, self.mtu, self.delete, self.move,
              self.underlay_ends, self.send, self.policy, self.filter,
              self.delay, self.offloads, self.memory, self.unload,
-             self.bed.repair),
-            (10, 6, 6, 4, 3, 20, 4, 4, 4, 4, 4, 1, 12))[0]
+             self.bed.repair, self.end_under_flood, self.user_namespace,
+             self.verdicts),
+            (10, 6, 6, 4, 3, 20, 4, 4, 4, 4, 4, 1, 14, 6, 5, 4))[0]
         action()
         self.counts[action.__name__] += 1

@@ -139,7 +139,8 @@ def add_device(name, **values):
         if value is None:
             value = b""
         elif isinstance(value, str):
-            value = socket.inet_aton(value)
+            value = socket.inet_pton(socket.AF_INET6 if ":" in value
+                                     else socket.AF_INET, value)
         else:
             value = struct.pack({"be32": "!I", "u8": "=B"}.get(kind, "=I"),
                                 value)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packets of protocol 47 and ICMP errors about them, good, bad and random,
-as Ethernet frames of a neighbour on the underlay.
+"""Packets of protocols 47 and 97 and ICMP errors about them, good, bad and
+random, as Ethernet frames of a neighbour on the underlay; and TCP of a host on
+the LAN, for the bridge to carry or for the victim to route into a tunnel.
 
 They start from the test vectors and from frames of our own making."""
 
@@ -17,7 +18,11 @@ sys.path.insert(0, str(TESTS / "system"))
 import packets  # noqa: E402
 
 VICTIM, PEER, STRANGER = "192.0.2.1", "192.0.2.2", "192.0.2.99"
+VICTIM6, PEER6, STRANGER6 = "fd01::1", "fd01::2", "fd01::99"
 IDS = (0, 100, 1234, 65535, 7)
+IDS6 = (100, 4095, 7)
+# A host on the LAN, and who is behind the bridge's tunnel and the routed one.
+LAN, BRIDGED, ROUTED = "10.7.0.2", "10.7.0.3", "10.8.0.2"
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
 VNET_NEEDS_CSUM = 1
@@ -152,6 +157,48 @@ def train(rng):
                            fragment=0x4000)
 
 
+def train6(rng):
+    """The same over IPv6."""
+    size = rng.choice((1, 100, 536, 1400))
+    sequence, key = rng.getrandbits(31), rng.choice(IDS6)
+    source = rng.choice((PEER6, PEER6, PEER6, STRANGER6))
+    for _ in range(rng.randrange(2, 20)):
+        frame = packets.ethernet(packets.tcp(rng.randbytes(size), sequence),
+                                 b"\2\0\0\0\0\1")
+        sequence += size
+        data = bytearray(packets.eoipv6(frame, key))
+        if rng.random() < 0.2:
+            data[rng.randrange(56)] ^= 1 << rng.randrange(8)
+        yield packets.ipv6(bytes(data), src=source, dst=VICTIM6)
+
+
+def single6(rng):
+    """One packet of protocol 97, good, short or random."""
+    way = rng.randrange(4)
+    data = packets.eoipv6(inner(rng), rng.choice(IDS6)) if way < 2 \
+        else rng.randbytes(rng.choice((0, 1, 2, 15, 16, 80)))
+    return packets.ipv6(
+        data, src=rng.choice((PEER6, PEER6, STRANGER6)),
+        dst=rng.choice((VICTIM6,) * 6 + ("ff02::1",)),
+        hops=rng.choice((255, 64, 1)), traffic_class=rng.choice((0, 1, 3)))
+
+
+def lan_train(rng):
+    """(segments, whether they are to be routed) of one connection of the LAN's
+    host: equal ones, but for the last, which may be a short tail."""
+    routed = rng.random() < 0.5
+    size = rng.choice((1, 100, 536, 600, 1396, 1460))
+    count = rng.choice((3, 4, 18, 21, 40))
+    sequence, found = rng.getrandbits(31), []
+    for number in range(count):
+        data = rng.randbytes(size if number < count - 1
+                             else rng.randrange(1, size + 1))
+        found.append(packets.tcp(data, sequence, src=LAN,
+                                 dst=ROUTED if routed else BRIDGED))
+        sequence += len(data)
+    return found, routed
+
+
 def icmp_error(rng, seeds):
     """About a packet that the victim might have sent."""
     about = packets.ipv4(payload(rng, seeds), src=VICTIM, dst=PEER,
@@ -209,9 +256,11 @@ class Worker:
     """Sends from the peer's side until the time is over.  The devices come
     and go meanwhile: what cannot be sent is counted."""
 
-    def __init__(self, rng, mac):
+    def __init__(self, rng, mac, lan_mac, bridged_mac):
+        """`mac` is the victim's on the underlay, `lan_mac` its router's on
+        the LAN, `bridged_mac` somebody's behind the bridge."""
         self.rng = rng
-        self.mac = mac
+        self.mac, self.lan_mac, self.bridged_mac = mac, lan_mac, bridged_mac
         self.seeds = vectors()
         self.counts = collections.Counter()
         self.faults = []
@@ -231,9 +280,25 @@ class Worker:
                     and key in self.sockets:
                 self.sockets.pop(key).close()
 
-    def send_packets(self, what, found):
+    def send_packets(self, what, found, kind=0x0800):
         for packet in found:
-            self.send(what, packets.ethernet(packet, self.mac))
+            self.send(what, packets.ethernet(packet, self.mac, kind=kind))
+
+    def send_over_ipv6(self):
+        rng = self.rng
+        if rng.random() < 0.5:
+            self.send_packets("IPv6 trains", train6(rng), 0x86dd)
+        else:
+            self.send_packets("IPv6 floods", [single6(rng)] * rng.choice(
+                (1, 1, 200)), 0x86dd)
+
+    def send_from_lan(self):
+        found, routed = lan_train(self.rng)
+        mac = self.lan_mac if routed else self.bridged_mac
+        tag = b"\x81\0\0\7" if self.rng.random() < 0.2 else b""
+        for packet in found:
+            frame = packets.ethernet(packet, mac)
+            self.send("LAN segments", frame[:12] + tag + frame[12:], "lan1")
 
     def send_with_offloads(self):
         rng = self.rng
@@ -245,8 +310,12 @@ class Worker:
 
     def step(self):
         rng, seeds = self.rng, self.seeds
-        way = rng.randrange(100)
-        if way < 50:
+        way = rng.randrange(130)
+        if way >= 115:
+            self.send_from_lan()
+        elif way >= 100:
+            self.send_over_ipv6()
+        elif way < 50:
             self.send_packets("packets", [outer(rng, payload(rng, seeds))])
         elif way < 60:
             self.send_packets("trains", train(rng))

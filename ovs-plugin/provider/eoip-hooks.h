@@ -86,8 +86,12 @@ struct eoip_hooks {
      * port takes it.  Called by any thread. */
     void (*unclaimed_frame)(const struct flow *flow, const char *dpif_type);
 
-    /* Takes over the settings in other_config of table Open_vSwitch. */
-    void (*set_other_config)(const struct smap *other_config);
+    /* All interfaces are going to be configured: takes over the settings in
+     * other_config of table Open_vSwitch, and whom to ask, until it comes
+     * again, for the options that an interface will have then.  That returns
+     * NULL for a name that it does not know. */
+    void (*begin_config)(const struct smap *other_config,
+                         const struct smap *(*wanted)(const char *name));
 };
 
 /* Set once, before netdev_initialize(), by eoip_provider_register(). */
@@ -124,9 +128,10 @@ eoip_is_port(const char *dpif_port)
 }
 
 static inline void
-eoip_set_other_config(const struct smap *other_config)
+eoip_begin_config(const struct smap *other_config,
+                  const struct smap *(*wanted)(const char *name))
 {
-    eoip_hooks->set_other_config(other_config);
+    eoip_hooks->begin_config(other_config, wanted);
 }
 
 /* What to report where a tunnel could be made neither as a device, because of

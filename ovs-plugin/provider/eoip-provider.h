@@ -215,6 +215,12 @@ char *eoip_tunnel_prepare(struct eoip_tunnel *, const struct smap *options,
                           eoip_resolver *, struct smap *ovs_options,
                           struct eoip_match *match);
 
+/* Finds out what packets the tunnel would take with 'options', which it is to
+ * get later.  Returns false if they are not valid.  Prepares nothing. */
+bool eoip_tunnel_foresee(const struct eoip_tunnel *,
+                         const struct smap *options, eoip_resolver *,
+                         struct eoip_match *match, bool *learns);
+
 /* Makes what was prepared last the tunnel's configuration. */
 void eoip_tunnel_commit(struct eoip_tunnel *);
 

@@ -101,17 +101,24 @@ match_hash(const struct eoip_match *match)
                                            | match->key_flow));
 }
 
-/* Returns the tunnel other than 'self', which may be NULL, that takes the
- * same packets as 'match'.  Netdevs that the bridge has removed already, and
- * that only wait for their last reference to go, do not count. */
+/* True if the node's tunnel takes the same packets as 'match'.  Netdevs that
+ * the bridge has removed already, and that only wait for their last reference
+ * to go, do not count. */
+static bool
+match_is(const struct match_node *node, const struct eoip_match *match)
+{
+    return !memcmp(&node->match, match, sizeof *match)
+           && node->dev->vport.up.node;
+}
+
+/* Returns the tunnel that takes the same packets as 'match', or NULL. */
 static struct netdev_eoip *
-match_find(const struct eoip_match *match, const struct netdev_eoip *self)
+match_find(const struct eoip_match *match)
 {
     const struct match_node *node;
 
     CMAP_FOR_EACH_WITH_HASH (node, cmap_node, match_hash(match), &matches) {
-        if (!memcmp(&node->match, match, sizeof *match)
-            && node->dev != self && node->dev->vport.up.node) {
+        if (match_is(node, match)) {
             return node->dev;
         }
     }
@@ -162,7 +169,7 @@ match_packet(const struct in6_addr *remote, const struct in6_addr *local,
             .local = local_kind == 0 ? *local : in6addr_any,
             .local_flow = local_kind == 2,
         };
-        struct netdev_eoip *dev = match_find(&match, NULL);
+        struct netdev_eoip *dev = match_find(&match);
 
         if (dev) {
             return dev->tunnel;
@@ -250,11 +257,11 @@ find_learner(const struct in6_addr *local, uint16_t key)
     struct eoip_match match = {
         .key = key, .local = *local, .anybody = true,
     };
-    struct netdev_eoip *dev = match_find(&match, NULL);
+    struct netdev_eoip *dev = match_find(&match);
 
     if (!dev) {
         match.local = in6addr_any;
-        dev = match_find(&match, NULL);
+        dev = match_find(&match);
     }
     return dev;
 }
@@ -413,19 +420,63 @@ log_config(const struct netdev *netdev, const struct smap *ovs_options)
     }
 }
 
-/* Puts what was prepared in force.  Takes ownership of 'ovs_options'. */
+/* Returns the options that an interface will have when all are configured, or
+ * NULL; see eoip_begin_config().  Main thread. */
+static const struct smap *(*wanted_options)(const char *name);
+
+/* True if 'dev' takes the packets of 'match' only until its turn comes to be
+ * configured. */
+static bool
+will_move(const struct netdev_eoip *dev, const struct eoip_match *match)
+{
+    const struct smap *options
+        = wanted_options ? wanted_options(netdev_get_name(&dev->vport.up))
+                         : NULL;
+    struct eoip_match later, anybody;
+    bool learns;
+
+    if (!options) {
+        return false;
+    }
+    if (!eoip_tunnel_foresee(dev->tunnel, options, resolve, &later, &learns)) {
+        return true;    /* Then it goes. */
+    }
+    anybody = match_anybody(&later);
+    return memcmp(&later, match, sizeof later)
+           && !(learns && !memcmp(&anybody, match, sizeof anybody));
+}
+
+/* Returns the tunnel other than 'self' that takes, and goes on to take, the
+ * packets of 'match'; or NULL. */
+static struct netdev_eoip *
+find_conflict(const struct eoip_match *match, const struct netdev_eoip *self,
+              bool foresee)
+{
+    const struct match_node *node;
+
+    CMAP_FOR_EACH_WITH_HASH (node, cmap_node, match_hash(match), &matches) {
+        if (match_is(node, match) && node->dev != self
+            && !(foresee && will_move(node->dev, match))) {
+            return node->dev;
+        }
+    }
+    return NULL;
+}
+
+/* Puts what was prepared in force.  Takes ownership of 'ovs_options'.  With
+ * 'foresee' others will follow, and it is the outcome that counts. */
 static int
 apply(struct netdev_eoip *dev, struct smap *ovs_options,
-      const struct eoip_match *match, char **errp)
+      const struct eoip_match *match, bool foresee, char **errp)
 {
     struct netdev *netdev = &dev->vport.up;
     struct eoip_match anybody = match_anybody(match);
     bool learns = eoip_tunnel_learns(dev->tunnel);
-    struct netdev_eoip *other = match_find(match, dev);
+    struct netdev_eoip *other = find_conflict(match, dev, foresee);
     int error;
 
     if (!other && learns) {
-        other = match_find(&anybody, dev);
+        other = find_conflict(&anybody, dev, foresee);
     }
     if (other) {
         *errp = xasprintf("%s: remote_ip=%s, local_ip=%s and in_key=%s are "
@@ -473,7 +524,7 @@ netdev_eoip_set_config(struct netdev *netdev, const struct smap *options,
     *errp = eoip_tunnel_prepare(tunnel_of(dev), options, resolve,
                                 &ovs_options, &match);
     if (!*errp) {
-        error = apply(dev, &ovs_options, &match, errp);
+        error = apply(dev, &ovs_options, &match, true, errp);
     }
     if (*errp) {
         VLOG_WARN("%s", *errp);
@@ -489,7 +540,7 @@ apply_again(struct netdev_eoip *dev, struct smap *ovs_options,
 {
     char *error = NULL;
 
-    apply(dev, ovs_options, match, &error);
+    apply(dev, ovs_options, match, false, &error);
     if (error) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
         VLOG_WARN_RL(&rl, "%s", error);
@@ -1354,11 +1405,13 @@ port_changed(const char *type, odp_port_t port)
 }
 
 static void
-set_other_config(const struct smap *other_config)
+begin_config(const struct smap *other_config,
+             const struct smap *(*wanted)(const char *name))
 {
     static char *last;
     char *error = eoip_reassembly_configure(other_config);
 
+    wanted_options = wanted;
     if (error && (!last || strcmp(error, last))) {
         VLOG_WARN("%s", error);
     }
@@ -1404,7 +1457,7 @@ eoip_provider_register(void)
         .underlay_mtu = underlay_mtu,
         .inherits_df = inherits_df,
         .fragment = fragment,
-        .set_other_config = set_other_config,
+        .begin_config = begin_config,
         .unclaimed_frame = unclaimed_frame,
     };
 

@@ -232,18 +232,22 @@ const char *eoip_tunnel_name(const eoip_tunnel *tunnel)
     return tunnel->name.c_str();
 }
 
-char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
-                          eoip_resolver *resolve, smap *ovs_options,
-                          eoip_match *match)
+static eoip::ParsedOptions parse(const smap *options)
 {
     std::vector<eoip::Option> given;
     const smap_node **nodes = smap_sort(options);
     for (std::size_t i = 0; i < smap_count(options); i++) {
         given.push_back({nodes[i]->key, nodes[i]->value});
     }
-
-    const auto parsed = eoip::parse_options(given);
     free(nodes);
+    return eoip::parse_options(given);
+}
+
+char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
+                          eoip_resolver *resolve, smap *ovs_options,
+                          eoip_match *match)
+{
+    const auto parsed = parse(options);
     if (parsed.errors.empty()) {
         eoip::prepare(*tunnel,
                       eoip::resolve_all(parsed.config, resolve, tunnel->setup),
@@ -256,6 +260,21 @@ char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
         all += (&error == &parsed.errors.front() ? "" : "; ") + error;
     }
     return xstrdup(all.c_str());
+}
+
+bool eoip_tunnel_foresee(const eoip_tunnel *tunnel, const smap *options,
+                         eoip_resolver *resolve, eoip_match *match,
+                         bool *learns)
+{
+    const auto parsed = parse(options);
+    if (!parsed.errors.empty()) {
+        return false;
+    }
+    *match = eoip::match_of(
+        eoip::resolve_all(parsed.config, resolve, tunnel->setup),
+        tunnel->nowhere);
+    *learns = parsed.config.remote.kind == eoip::Endpoint::Kind::learn;
+    return true;
 }
 
 void eoip_tunnel_commit(eoip_tunnel *tunnel)

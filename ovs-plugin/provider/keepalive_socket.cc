@@ -15,6 +15,9 @@
 #include "log.h"
 #include "util.h"
 #include <config.h>
+extern "C" {
+#include "timeval.h"
+}
 
 namespace eoip {
 
@@ -79,6 +82,13 @@ void put_control(msghdr &message, int level, int type, const Value &value)
     message.msg_controllen += CMSG_SPACE(sizeof value);
 }
 
+// True for what a host that lacks it now will lack for good.
+bool is_final(int error)
+{
+    return error == EPERM || error == EACCES || error == EAFNOSUPPORT
+           || error == EPROTONOSUPPORT;
+}
+
 }  // namespace
 
 bool KeepaliveSocket::set(int level, int option, int value) const
@@ -115,9 +125,12 @@ bool KeepaliveSocket::set_up() const
 
 int KeepaliveSocket::open()
 {
-    if (fd_ >= 0 || error_) {
+    const Time now(time_msec());
+
+    if (fd_ >= 0 || (error_ && now < retry_at_)) {
         return error_;
     }
+    const int before = error_;
     fd_ = ::socket(family_, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
                    is_ipv6() ? EOIP6_IPPROTO : EOIP_IPPROTO);
     if (fd_ < 0 || !set_up()) {
@@ -126,9 +139,17 @@ int KeepaliveSocket::open()
             ::close(fd_);
             fd_ = -1;
         }
-        VLOG_WARN("keepalives cannot be sent over %s: no raw socket: %s",
-                  is_ipv6() ? "IPv6" : "IPv4", ovs_strerror(error_));
+        retry_at_ = is_final(error_) ? Time::max() : now + kRetry;
+        if (error_ != before) {
+            VLOG_WARN("keepalives cannot be sent over %s: no raw socket: %s",
+                      family_name(), ovs_strerror(error_));
+        }
     } else {
+        error_ = 0;
+        retry_at_ = Time::max();
+        if (before) {
+            VLOG_INFO("keepalives can be sent over %s now", family_name());
+        }
         takes_protocol_ = !is_ipv6() && knows(IPPROTO_IP, kIpProtocol);
     }
     return error_;

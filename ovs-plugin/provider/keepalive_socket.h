@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "eoip/keepalive.h"
 #include "eoip/wire.h"
 
 struct eoip_tunnel;
@@ -40,8 +41,12 @@ public:
     KeepaliveSocket &operator=(const KeepaliveSocket &) = delete;
 
     // Done when first needed, because many switches never do.  Returns 0 or an
-    // errno value, the same one ever after.
+    // errno value.  What may be over soon, as a lack of descriptors or memory,
+    // is tried again, but not more than once in kRetry.
     int open();
+
+    // When that would be; Time::max() if there is nothing to wait for.
+    [[nodiscard]] Time retry_at() const { return retry_at_; }
 
     // -1 while it is not open.
     [[nodiscard]] int fd() const { return fd_; }
@@ -56,6 +61,7 @@ public:
 
 private:
     static constexpr std::size_t kBatch = 64;
+    static constexpr Time kRetry{1000};
 
     struct Slot {
         eoip_tunnel *tunnel;
@@ -70,6 +76,10 @@ private:
     };
 
     [[nodiscard]] bool is_ipv6() const { return family_ == AF_INET6; }
+    [[nodiscard]] const char *family_name() const
+    {
+        return is_ipv6() ? "IPv6" : "IPv4";
+    }
     [[nodiscard]] bool set(int level, int option, int value) const;
     [[nodiscard]] bool knows(int level, int option) const;
     [[nodiscard]] bool set_up() const;
@@ -83,7 +93,8 @@ private:
     Done *const done_;
     Heard *const heard_;
     int fd_ = -1;
-    int error_ = 0;
+    int error_ = 0;  // Why it is not open.
+    Time retry_at_ = Time::max();
     // True if a packet can say its protocol: else IPsec policies for EoIP's do
     // not hold for headers that we write, and keepalives would go in the
     // clear.

@@ -10,6 +10,9 @@
 //
 // The queue is a balanced tree: with 65536 tunnels a step takes about 16
 // comparisons.  All that is due within kRound is done in one round.
+//
+// The mutex is held while keepalives are sent.  The packet path never takes
+// it: it notes what it has heard, and the thread draws the conclusions.
 
 #include "keepalive_socket.h"
 #include "tunnel.h"
@@ -38,8 +41,8 @@ namespace eoip {
 
 namespace {
 
-constexpr Time kRound{16};  // The least time between two rounds.
-constexpr Time kBusy{10};   // When to ask a netdev again that is busy.
+constexpr Time kRound{16};          // The least time between two rounds.
+constexpr Time kBusy{10};           // When to ask a netdev again that is busy.
 constexpr std::size_t kBatch = 64;  // Tunnels served at a time.
 
 // Guards what is below it, and the second half of every KeepaliveState.
@@ -50,6 +53,11 @@ auto &changed = *new std::set<eoip_tunnel *>;
 const eoip_keepalive_calls *calls;
 
 std::atomic<bool> somebody_learns{false};  // Or has at some time.
+std::atomic<bool> have_changed{false};     // 'changed' is not empty.
+
+// Tunnels whose urgent keepalive has come, linked by 'next_noted'; each is
+// there once, while 'is_noted'.  Any thread adds, the mutex guards taking.
+std::atomic<eoip_tunnel *> noted{nullptr};
 
 seq *queue_seq;    // Something is due before the others.
 seq *changed_seq;  // 'changed' is not empty.
@@ -99,6 +107,7 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
                   machine.link_is_up() ? "up" : "down");
     }
     if (changed.insert(tunnel).second) {
+        have_changed = true;
         seq_change(changed_seq);
     }
 }
@@ -111,6 +120,39 @@ void take_heard(eoip_tunnel *tunnel)
 
     if (heard != Time(0)) {
         state.machine.heard(heard, now());
+    }
+}
+
+// Any thread: has the thread of this file look at the tunnel at once.
+void note_heard(eoip_tunnel *tunnel)
+{
+    KeepaliveState &state = tunnel->keepalive;
+
+    if (state.is_noted.exchange(true)) {
+        return;
+    }
+    eoip_tunnel *first = noted.load();
+    do {
+        state.next_noted = first;
+    } while (!noted.compare_exchange_weak(first, tunnel));
+    seq_change(queue_seq);
+}
+
+// Does so, with the mutex held.
+void take_noted()
+{
+    eoip_tunnel *tunnel = noted.exchange(nullptr);
+
+    while (tunnel) {
+        KeepaliveState &state = tunnel->keepalive;
+        eoip_tunnel *next = state.next_noted;
+        state.is_noted = false;  // Before what is read of what was heard.
+        if (state.netdev) {
+            const auto before = state.machine.state();
+            take_heard(tunnel);
+            settle(tunnel, before);
+        }
+        tunnel = next;
     }
 }
 
@@ -220,6 +262,7 @@ bool serve_some()
     const std::lock_guard lock(mutex);
     const Time until = now();
 
+    take_noted();
     for (std::size_t i = 0; i < kBatch; i++) {
         if (queue.empty() || queue.begin()->first > until) {
             flush();
@@ -259,6 +302,8 @@ void *run(void *)
         for (const KeepaliveSocket *socket : {&raw4, &raw6}) {
             if (socket->fd() >= 0) {
                 poll_fd_wait(socket->fd(), POLLIN);
+            } else if (somebody_learns && socket->retry_at() != Time::max()) {
+                poll_timer_wait_until(socket->retry_at().count());
             }
         }
         seq_wait(queue_seq, seen);
@@ -272,7 +317,8 @@ void start(const eoip_keepalive_calls *calls_)
         calls = calls_;
         queue_seq = seq_create();
         changed_seq = seq_create();
-        ovs_thread_create("eoip_keepalives", run, nullptr);
+        // Longer names do not fit with the thread's number behind them.
+        ovs_thread_create("keepalives", run, nullptr);
     }
 }
 
@@ -289,6 +335,12 @@ unsigned phase_of(const std::string &name)
 }
 
 }  // namespace
+
+void keepalive_forget()
+{
+    const std::lock_guard lock(mutex);
+    take_noted();
+}
 
 void add_time(smap *status, const char *name, Time when)
 {
@@ -373,14 +425,8 @@ void eoip_keepalive_heard(eoip_tunnel *tunnel)
     KeepaliveState &state = tunnel->keepalive;
 
     state.heard_at.store(now().count(), std::memory_order_relaxed);
-    if (!state.eager.load(std::memory_order_relaxed)) {
-        return;
-    }
-    const std::lock_guard lock(mutex);
-    if (state.netdev) {
-        const auto before = state.machine.state();
-        take_heard(tunnel);
-        settle(tunnel, before);
+    if (state.eager.load(std::memory_order_relaxed)) {
+        note_heard(tunnel);
     }
 }
 
@@ -396,12 +442,16 @@ long long eoip_keepalive_resets(const eoip_tunnel *tunnel)
 
 void *eoip_keepalive_next_changed()
 {
-    const std::lock_guard lock(mutex);
-    if (changed.empty()) {
-        return nullptr;
+    if (!have_changed) {
+        return nullptr;  // Without waiting for the thread.
     }
-    void *netdev = (*changed.begin())->keepalive.netdev;
-    changed.erase(changed.begin());
+    const std::lock_guard lock(mutex);
+    void *netdev = nullptr;
+    if (!changed.empty()) {
+        netdev = (*changed.begin())->keepalive.netdev;
+        changed.erase(changed.begin());
+    }
+    have_changed = !changed.empty();
     return netdev;
 }
 
@@ -409,11 +459,10 @@ void eoip_keepalive_wait()
 {
     if (calls) {
         const std::uint64_t seen = seq_read(changed_seq);
-        const std::lock_guard lock(mutex);
-        if (changed.empty()) {
-            seq_wait(changed_seq, seen);
-        } else {
+        if (have_changed) {
             poll_immediate_wake();
+        } else {
+            seq_wait(changed_seq, seen);
         }
     }
 }

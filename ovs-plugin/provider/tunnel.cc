@@ -224,6 +224,7 @@ eoip_tunnel *eoip_tunnel_create(const char *name)
 
 void eoip_tunnel_destroy(eoip_tunnel *tunnel)
 {
+    eoip::keepalive_forget();
     delete tunnel;
 }
 

@@ -38,7 +38,9 @@ inline void count(std::atomic<std::uint64_t> &counter)
 struct KeepaliveState {
     // What any thread may read or say.
     std::atomic<Time::rep> heard_at{0};  // Last keepalive; 0: none yet.
-    std::atomic<bool> eager{false};      // The next one is urgent.
+    std::atomic<bool> eager{false};      // The next one is urgent,
+    std::atomic<bool> is_noted{false};   // and has come: see note_heard().
+    eoip_tunnel *next_noted = nullptr;
     std::atomic<bool> link_is_up{true};
     std::atomic<long long> resets{0};  // Times that the link changed.
 
@@ -109,6 +111,9 @@ struct LearningReport {
     std::uint64_t not_the_peer;  // Packets of others, dropped.
 };
 [[nodiscard]] LearningReport learning_report(const eoip_tunnel *tunnel);
+
+// When no thread can hear of the tunnel any more: forgets it.
+void keepalive_forget();
 
 // Takes over the configuration in force.
 void learning_commit(eoip_tunnel *tunnel);

@@ -250,6 +250,11 @@ void eoip_tunnel_clamp_mss(const struct eoip_tunnel *, size_t outer_hlen,
 /* Any thread: true if the tunnel is to do so. */
 bool eoip_tunnel_clamps_mss(const struct eoip_tunnel *);
 
+/* Main thread: replaces in 'config', as OVS's own code reports it, what stands
+ * for an end without an address by what the user has said of it. */
+void eoip_tunnel_correct_config(const struct eoip_tunnel *,
+                                struct smap *config);
+
 /* True if the tunnel is configured with host names. */
 bool eoip_tunnel_has_names(const struct eoip_tunnel *);
 

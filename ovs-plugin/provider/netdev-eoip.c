@@ -681,6 +681,18 @@ netdev_eoip_wait(const struct netdev_class *class)
 /* Reports. */
 
 static int
+netdev_eoip_get_config(const struct netdev *netdev, struct smap *config)
+{
+    const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
+    int error = common.get_config(netdev, config);
+
+    if (!error && dev->tunnel) {
+        eoip_tunnel_correct_config(dev->tunnel, config);
+    }
+    return error;
+}
+
+static int
 netdev_eoip_get_status(const struct netdev *netdev, struct smap *status)
 {
     const struct netdev_eoip *dev = netdev_eoip_cast(netdev);
@@ -1432,6 +1444,7 @@ complete_class(struct netdev_class *class)
     class->destruct = netdev_eoip_destruct;
     class->dealloc = netdev_eoip_dealloc;
     class->set_config = netdev_eoip_set_config;
+    class->get_config = netdev_eoip_get_config;
     class->get_carrier = netdev_eoip_get_carrier;
     class->get_carrier_resets = netdev_eoip_get_carrier_resets;
     class->get_status = netdev_eoip_get_status;

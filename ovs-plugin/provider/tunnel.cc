@@ -341,6 +341,25 @@ bool eoip_tunnel_has_names(const eoip_tunnel *tunnel)
     return tunnel->setup && tunnel->setup->has_names();
 }
 
+void eoip_tunnel_correct_config(const eoip_tunnel *tunnel, smap *config)
+{
+    if (!tunnel->setup) {
+        return;
+    }
+    const eoip::Setup &setup = *tunnel->setup;
+    auto correct = [config](const char *name, const eoip::Endpoint &end,
+                            const std::optional<eoip::Address> &address) {
+        if (eoip::unresolved(end, address)) {
+            smap_replace(config, name,
+                         end.kind == eoip::Endpoint::Kind::learn
+                             ? "learn"
+                             : end.host_name.c_str());
+        }
+    };
+    correct("remote_ip", setup.config.remote, setup.remote);
+    correct("local_ip", setup.config.local, setup.local);
+}
+
 static void add_addresses(const eoip_tunnel *tunnel, smap *status)
 {
     if (!eoip_tunnel_has_names(tunnel)) {

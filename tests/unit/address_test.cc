@@ -55,6 +55,7 @@ TEST(Address, Ipv6IsReadAsTheLibraryDoes)
                              "1::2::3",
                              "1:2:3:4::5:6:7:8",
                              "12345::",
+                             "00001::",
                              "1:2:3:4:5:6:7:8:",
                              ":1:2:3:4:5:6:7:8",
                              "::g",
@@ -64,6 +65,9 @@ TEST(Address, Ipv6IsReadAsTheLibraryDoes)
                              "::1/64",
                              "192.0.2.1::",
                              "1:192.0.2.1::",
+                             "192.0.2.01::",
+                             "::192.0.2.01",
+                             "::1:2:3:4:5:6:7:8:9",
                              "::192.0.2",
                              "::192.0.2.256",
                              "::192.0.2.1:1",
@@ -79,8 +83,8 @@ TEST(Address, Ipv6IsWrittenAsTheLibraryDoes)
     for (const char *text :
          {"::", "::1", "1::", "1:0:2::", "1:0:0:2::3", "1::2:0:0:3",
           "1:2:3:4:5:6:7:8", "1:0:3:4:5:6:7:8", "0:2:3:4:5:6:7:0",
-          "2001:db8::ab", "a:0:0:b:0:0:0:c", "::2:3:4:5:6:7:8",
-          "64:ff9b::1"}) {
+          "2001:db8::ab", "a:0:0:b:0:0:0:c", "1:0:0:2:0:0:3:4",
+          "::2:3:4:5:6:7:8", "64:ff9b::1"}) {
         const auto address = parse_ipv6(text);
         ASSERT_TRUE(address) << text;
         EXPECT_EQ(format_address(*address), reference(*address));

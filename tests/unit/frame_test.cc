@@ -72,6 +72,29 @@ TEST(InheritedDf, OthersHaveNone)
     }
 }
 
+// To the byte: what is behind is not read.
+TEST(IpOf, NeedsAWholeHeader)
+{
+    for (const Buffer &tags : {Buffer{}, Buffer{0x81, 0, 0, 5}}) {
+        const std::size_t ethernet = 14 + tags.size();
+        Buffer packet = ipv4(2, 0x4000, tags);
+        packet.resize(ethernet + 20);
+        EXPECT_EQ(ip_of(Bytes(packet)).size(), 20u);
+        EXPECT_TRUE(inherited_df(packet, false));
+        packet.resize(ethernet + 19);
+        packet.shrink_to_fit();
+        EXPECT_TRUE(ip_of(Bytes(packet)).empty());
+    }
+    Buffer packet = ipv6(2);
+    packet.resize(14 + 40);
+    EXPECT_EQ(ip_of(Bytes(packet)).size(), 40u);
+    packet.resize(14 + 39);
+    EXPECT_TRUE(ip_of(Bytes(packet)).empty());
+    const Buffer before = packet;
+    take_over_ect1(packet);
+    EXPECT_EQ(packet, before);
+}
+
 // RFC 6040, figure 4, the column of an outer ECT(1).
 TEST(Ect1, ReplacesEct0Only)
 {

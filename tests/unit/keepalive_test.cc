@@ -204,6 +204,45 @@ TEST(Keepalive, ASuspendedProcessDoesNotBlameThePeer)
     }
 }
 
+// More patience than two intervals is not cut down to them.
+TEST(Keepalive, ASuspensionDoesNotShortenThePatience)
+{
+    Peer peer(settings(10, 10));
+    peer.hear();
+    peer.pass(15);
+    peer.sleep(25);
+    peer.pass(59.999);
+    EXPECT_EQ(peer.state(), State::up);
+    peer.pass(0.001);
+    EXPECT_EQ(peer.state(), State::down);
+}
+
+// Nor does a sign of life from before it.
+TEST(Keepalive, AnOlderSignOfLifeDoesNotShortenWhatASuspensionGave)
+{
+    Peer peer(settings(10, 2));
+    peer.hear();
+    peer.sleep(3600);
+    peer.pass(0);
+    peer.machine.heard(peer.now() - s(5), peer.now());
+    peer.pass(19.999);
+    EXPECT_EQ(peer.state(), State::up);
+    peer.pass(0.001);
+    EXPECT_EQ(peer.state(), State::down);
+}
+
+TEST(Keepalive, HalfAnIntervalTooLateIsASuspension)
+{
+    for (const int late : {5000, 5001}) {
+        Peer peer(settings(10, 2));
+        peer.hear();
+        peer.pass(15);
+        peer.sleep((5000 + late) / 1000.);
+        peer.pass(0);
+        EXPECT_EQ(peer.state(), late > 5000 ? State::up : State::down) << late;
+    }
+}
+
 TEST(Keepalive, ASuspendedProcessHearsWhatHadWaited)
 {
     Peer peer(settings(10, 2));
@@ -250,6 +289,59 @@ TEST(Keepalive, TheSameSettingsChangeNothing)
     peer.machine.configure(settings(10, 3), 100, peer.now());
     EXPECT_EQ(peer.machine.deadline(), deadline);
     EXPECT_EQ(peer.state(), State::up);
+}
+
+// The switch gives settings again with every change of its database.
+TEST(Keepalive, TheSameSettingsDoNotProlongTheWait)
+{
+    Peer peer(settings(10, 2));
+    peer.pass(10);
+    peer.machine.configure(settings(10, 2), 0, peer.now());
+    peer.pass(9.999);
+    EXPECT_EQ(peer.state(), State::waiting);
+    peer.pass(0.001);
+    EXPECT_EQ(peer.state(), State::down);
+}
+
+TEST(Keepalive, AnotherIntervalBeginsAtOnceAtItsOwnPhase)
+{
+    Peer peer(settings(10, 0));
+    peer.pass(12);
+    peer.sent.clear();
+    peer.machine.configure(settings(5, 0), 500, peer.now());
+    const Time changed = peer.now();
+    peer.pass(10);
+    EXPECT_EQ(peer.sent, (std::vector<Time>{changed, changed + s(2.5),
+                                            changed + s(7.5)}));
+    // Other retries are no reason to send.
+    peer.sent.clear();
+    peer.machine.configure(settings(5, 2), 0, peer.now());
+    peer.pass(2.4);
+    EXPECT_TRUE(peer.sent.empty());
+}
+
+TEST(Keepalive, ASignOfLifeIsOldAfterThePatienceToTheMillisecond)
+{
+    for (const int age : {19999, 20000}) {
+        Peer peer(settings(10, 0));
+        peer.hear();
+        peer.pass(age / 1000.);
+        peer.machine.configure(settings(10, 2), 0, peer.now());
+        EXPECT_EQ(peer.state(), age < 20000 ? State::up : State::waiting);
+    }
+}
+
+TEST(Keepalive, AnOldSignOfLifeToldAgainIsNone)
+{
+    Peer peer(settings(10, 0));
+    const Time heard = peer.now();
+    peer.hear();
+    peer.pass(25);
+    peer.machine.configure(settings(10, 2), 0, peer.now());
+    peer.machine.configure(settings(10, 3), 0, peer.now());
+    EXPECT_EQ(peer.state(), State::waiting);
+    peer.machine.heard(heard, peer.now());
+    EXPECT_EQ(peer.state(), State::waiting);
 }
 
 TEST(Keepalive, OtherSettings)

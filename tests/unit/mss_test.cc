@@ -5,6 +5,7 @@
 
 #include "eoip/mss.h"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -226,6 +227,24 @@ TEST(Mss, BehindIpv6Extensions)
     EXPECT_EQ(mss_of(with(50, hop)), 1460u);  // ESP.
     const Buffer two{60, 0, 1, 4, 0, 0, 0, 0, 6, 0, 1, 4, 0, 0, 0, 0};
     EXPECT_EQ(mss_of(with(0, two)), 1398u);
+    Buffer longer{6, 2, 1, 20};  // 24 bytes.
+    longer.resize(24);
+    EXPECT_EQ(mss_of(with(0, longer)), 1398u);
+    // As many as are looked behind, and one more.
+    Buffer many;
+    for (int i = 0; i < 7; i++) {
+        append(many, {60, 0, 1, 4, 0, 0, 0, 0});
+    }
+    append(many, hop);
+    EXPECT_EQ(mss_of(with(60, many)), 1398u);
+    many.insert(many.begin(), {60, 0, 1, 4, 0, 0, 0, 0});
+    EXPECT_EQ(mss_of(with(60, many)), 1460u);
+    // No SYN.
+    EXPECT_EQ(mss_of(clamp({.ipv6 = true,
+                            .extensions = hop,
+                            .first_extension = 0,
+                            .flags = 0x10})),
+              1460u);
 }
 
 TEST(Mss, AWrongChecksumStaysWrong)
@@ -235,6 +254,30 @@ TEST(Mss, AWrongChecksumStaysWrong)
         const Buffer tcp = clamp(segment);
         EXPECT_EQ(mss_of(tcp), 1418u);
         EXPECT_NE(segment.checked_sum(tcp), 0xffff);
+    }
+}
+
+// Whatever the checksum was: the sum of its change carries once, or twice.
+TEST(Mss, AnyChecksumStaysRight)
+{
+    const Segment segment;
+    Buffer frame = segment.frame();
+    const std::ptrdiff_t tcp_at = std::ptrdiff_t(segment.tcp_offset());
+    const std::uint16_t zero_sum = [&] {
+        Buffer tcp(frame.begin() + tcp_at, frame.end());
+        tcp[4] = tcp[5] = tcp[16] = tcp[17] = 0;
+        return segment.checked_sum(tcp);
+    }();
+    for (std::uint32_t i = 0; i < 0x10000; i++) {
+        const std::uint32_t sum = zero_sum + i;
+        store_be16(&frame[std::size_t(tcp_at) + 4], std::uint16_t(i));
+        store_be16(&frame[std::size_t(tcp_at) + 16],
+                   std::uint16_t(~(sum + (sum >> 16))));
+        store_be16(&frame[std::size_t(tcp_at) + 22], 1460);
+        ASSERT_TRUE(clamp_mss(frame, kMtu));
+        ASSERT_EQ(segment.checked_sum({frame.begin() + tcp_at, frame.end()}),
+                  0xffff)
+            << i;
     }
 }
 
@@ -250,8 +293,10 @@ TEST(Mss, OptionsThatLie)
 {
     for (const Buffer &options :
          {Buffer{2, 3, 5, 180}, Buffer{2, 0, 5, 180}, Buffer{2, 1, 5, 180},
-          Buffer{2, 5, 5, 180}, Buffer{0, 2, 4, 5, 180}, Buffer{9, 0, 2, 4},
-          Buffer{1, 1, 1, 2}, Buffer{1, 1, 2, 4}, Buffer{3, 200, 2, 4}}) {
+          Buffer{2, 5, 5, 180}, Buffer{2, 5, 5, 180, 1, 1, 1, 1},
+          Buffer{0, 2, 4, 5, 180}, Buffer{9, 0, 2, 4},
+          Buffer{9, 1, 2, 4, 5, 180}, Buffer{1, 1, 1, 2}, Buffer{1, 1, 2, 4},
+          Buffer{3, 200, 2, 4}}) {
         const Segment segment{.options = options};
         EXPECT_EQ(clamp(segment), segment.tcp());
     }
@@ -268,8 +313,14 @@ TEST(Mss, SmallTunnels)
 
 TEST(Mss, FramesThatEndEarly)
 {
-    for (const bool ipv6 : {false, true}) {
-        const Buffer whole = Segment{.ipv6 = ipv6}.frame();
+    const Buffer tags{0x88, 0xa8, 0, 5, 0x81, 0, 0, 6};
+    const Buffer hop{6, 0, 1, 4, 0, 0, 0, 0};
+    for (const Segment &segment :
+         {Segment{}, Segment{.ipv6 = true}, Segment{.tags = tags},
+          Segment{.ipv6 = true, .tags = tags}, Segment{.data = tags},
+          Segment{.ip_option_words = 10},
+          Segment{.ipv6 = true, .extensions = hop, .first_extension = 0}}) {
+        const Buffer whole = segment.frame();
         for (std::size_t n = 0; n < whole.size(); n++) {
             Buffer frame(whole.begin(), whole.begin() + std::ptrdiff_t(n));
             frame.shrink_to_fit();
@@ -278,6 +329,27 @@ TEST(Mss, FramesThatEndEarly)
             EXPECT_EQ(frame, before);
         }
     }
+}
+
+TEST(Mss, HeadersOfIpThatLie)
+{
+    const Buffer whole = Segment{.ip_option_words = 10}.frame();
+    for (std::size_t total = 0; total < whole.size() - 14; total++) {
+        Buffer frame = whole;
+        store_be16(&frame[16], std::uint16_t(total));
+        const Buffer before = frame;
+        EXPECT_FALSE(clamp_mss(frame, kMtu)) << total;
+        EXPECT_EQ(frame, before);
+    }
+    // A header of 16 bytes, and behind them a SYN.
+    Buffer frame = Segment{}.frame();
+    const std::size_t tcp = 14 + 16;
+    frame[14] = 0x44;
+    frame[tcp + 12] = 0x60;
+    frame[tcp + 13] = kTcpSyn;
+    const Buffer option = mss_option(1460);
+    std::copy(option.begin(), option.end(), &frame[tcp + 20]);
+    EXPECT_FALSE(clamp_mss(frame, kMtu));
 }
 
 TEST(Mss, EveryByteMayLie)
@@ -318,6 +390,7 @@ TEST(Mss, OnlySynsAreLookedAt)
     EXPECT_TRUE(looked_at({}));
     EXPECT_TRUE(looked_at({.ipv6 = true}));
     EXPECT_TRUE(looked_at({.tags = {0x81, 0, 0, 5}}));
+    EXPECT_TRUE(looked_at({.ip_option_words = 1}));
     EXPECT_FALSE(looked_at({.flags = 0x10}));
     EXPECT_FALSE(looked_at({.ipv6 = true, .flags = 0x18}));
     EXPECT_FALSE(looked_at({.tags = {0x81, 0, 0, 5}, .flags = 0x10}));

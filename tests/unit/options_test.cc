@@ -270,6 +270,7 @@ constexpr Bad kBadOptions[] = {
     {"remote_ip", "1..2.3", "is not an IPv4 address"},
     {"remote_ip", "...", "is not an IPv4 address"},
     {"remote_ip", "010.0.0.1", "is not an IPv4 address"},
+    {"remote_ip", "192.0.2.01", "is not an IPv4 address"},
     {"remote_ip", "10.0.0.0001", "is not an IPv4 address"},
     {"remote_ip", "10.0.0.256", "is not an IPv4 address"},
     {"remote_ip", "10.0.0.1 ", kNeither},
@@ -277,6 +278,7 @@ constexpr Bad kBadOptions[] = {
     {"remote_ip", "192.0.2.1:47", kNeither},
     {"remote_ip", "0x7f.1", kNeither},
     {"remote_ip", "0x7f000001", kNeither},
+    {"remote_ip", "0X7f", kNeither},
     {"remote_ip", "peer.1", kNeither},
     {"remote_ip", "a_b.example", kNeither},
     {"remote_ip", "-a.example", kNeither},
@@ -501,9 +503,20 @@ TEST(Options, AWholeTunnel)
 
 TEST(Options, TosAndDscpAreOne)
 {
-    EXPECT_EQ(errors({{"tos", "184"}, {"dscp", "46"}}),
-              "tos=184 and dscp=46 say the same thing twice: allowed is one "
-              "of them");
+    const Option tos{"tos", "184"}, dscp{"dscp", "46"};
+    for (const Options &both : {Options{tos, dscp}, Options{dscp, tos}}) {
+        EXPECT_EQ(errors(both),
+                  "tos=184 and dscp=46 say the same thing twice: allowed is "
+                  "one of them");
+    }
+}
+
+TEST(Options, TosHasNoEcn)
+{
+    for (int tos = 0; tos < 256; tos++) {
+        EXPECT_EQ(errors({{"tos", std::to_string(tos)}}).empty(), tos % 4 == 0)
+            << tos;
+    }
 }
 
 TEST(Options, LocalFlowNeedsRemoteFlow)
@@ -613,6 +626,20 @@ TEST(Options, LongAndUnprintableTextIsShown)
         "key=\\x1b[31m\\x0a\\x00\\x5c\\x7f is not a number: allowed are 0 to "
         "65535, or \"flow\"");
     EXPECT_NE(errors({{"key", std::string_view("1\0002", 3)}}), "");
+    EXPECT_TRUE(errors({{"key", " ~"}}).starts_with("key= ~ is"));
+}
+
+TEST(Options, SixtyFourCharactersAreShown)
+{
+    const auto begins = [](const std::string &value,
+                           const std::string &shown) {
+        return errors({{"key", value}}).starts_with("key=" + shown + " is");
+    };
+    const std::string a60(60, 'a'), a64(64, 'a');
+    EXPECT_TRUE(begins(a64, a64));
+    EXPECT_TRUE(begins(a64 + "a", a64 + "..."));
+    EXPECT_TRUE(begins(a60 + "\n", a60 + "\\x0a"));
+    EXPECT_TRUE(begins(a60 + "a\n", a60 + "a..."));
 }
 
 TEST(Options, ErrorsAreBounded)

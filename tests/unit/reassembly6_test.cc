@@ -156,13 +156,16 @@ TEST(Reassembly6, IgnoresReservedBitsAndPadding)
 TEST(Reassembly6, TakesTheHeaderOfTheFirstAndAnyCongestion)
 {
     const Buffer payload = test::sample_frame(64);
-    const Ipv6Fields capable = {.traffic_class = 0x22, .hop_limit = 1};
     const Ipv6Fields marked = {.traffic_class = 0x03, .hop_limit = 2};
-    Ipv6Fields expected = capable;
-    expected.traffic_class = 0x23;
-    EXPECT_EQ(Checked().add_all({cut(marked, {}, payload, 32, 64),
-                                 cut(capable, {}, payload, 0, 32)}),
-              Buffers{Packet6().ipv6(expected).frame(payload).bytes()});
+    for (const std::uint8_t traffic_class : {0x21, 0x22, 0x23}) {
+        const Ipv6Fields capable = {.traffic_class = traffic_class,
+                                    .hop_limit = 1};
+        Ipv6Fields expected = capable;
+        expected.traffic_class = 0x23;
+        EXPECT_EQ(Checked().add_all({cut(marked, {}, payload, 32, 64),
+                                     cut(capable, {}, payload, 0, 32)}),
+                  Buffers{Packet6().ipv6(expected).frame(payload).bytes()});
+    }
 
     Checked reassembler;
     reassembler.add_all(

@@ -452,6 +452,20 @@ TEST(ReassemblyLimits, SmallFragmentsCostMoreThanTheirBytes)
     EXPECT_LE(reassembler.packets(), 100000u / (100 + 8));
 }
 
+// Those of one packet too: each is a block of its own.
+TEST(ReassemblyLimits, ManySmallFragmentsOfOnePacketCostMoreThanTheirBytes)
+{
+    Checked reassembler({.bytes = 8000});
+    for (std::uint16_t i = 0; i < 100; i++) {
+        const auto at = static_cast<std::uint16_t>(8 * i);
+        EXPECT_EQ(reassembler.add(fragment(
+                      {.more_fragments = true, .offset_bytes = at}, 8)),
+                  Buffer{});
+        EXPECT_GE(reassembler.bytes(), reassembler.fragments() * (60 + 8));
+    }
+    EXPECT_NE(reassembler.counters(), "");
+}
+
 TEST(ReassemblyLimits, OnePacketHasOnlySoManyFragments)
 {
     const Buffer payload = test::sample_frame(5 * 8);

@@ -5,6 +5,7 @@
 
 #include "eoip/wire6.h"
 
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -168,6 +169,15 @@ TEST(Receive6, TellsEoIPv6FromEtherIp)
     EXPECT_TRUE(is_header6({ether_ip.data(), 1}));
 }
 
+TEST(Protocol6, WhatEndsEarlyIsEoIPv6s)
+{
+    const std::unique_ptr<std::uint8_t[]> one(new std::uint8_t[1]{0x30});
+    EXPECT_TRUE(is_header6({}));
+    EXPECT_TRUE(is_header6({one.get(), 1}));
+    one[0] = 0x40;
+    EXPECT_TRUE(is_header6({one.get(), 1}));
+}
+
 TEST(Protocol6, IsBehindTheExtensions)
 {
     const auto protocol = [](std::uint8_t next, const Buffer &payload) {
@@ -183,6 +193,10 @@ TEST(Protocol6, IsBehindTheExtensions)
     chain.insert(chain.end(), {47, 1});
     chain.resize(36);
     EXPECT_EQ(protocol(0, chain), 47);
+    // Its length counts in words, not as the others': behind it is one more.
+    EXPECT_EQ(protocol(51, {60, 1, 0,  0, 0, 0, 0, 0, 0, 0,
+                            0,  0, 97, 0, 1, 4, 0, 0, 0, 0}),
+              97);
     // Cut short, and without end.
     chain.resize(30);
     EXPECT_EQ(protocol(0, chain), 51);

@@ -486,6 +486,9 @@ TEST(Classify, TellsApartWhatSharesProtocol47)
         {{0x10, 0x00, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::erspan},
         {{0x10, 0x00, 0x22, 0xeb, 0, 0, 0, 1}, GreKind::erspan},
         {{0x10, 0x01, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},  // Version 1.
+        {{0x10, 0x02, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},
+        {{0x10, 0x04, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},
+        {{0x10, 0x08, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::erspan},
     };
     for (const auto &[payload, kind] : cases) {
         EXPECT_EQ(classify(payload), kind) << testing::PrintToString(payload);

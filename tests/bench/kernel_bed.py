@@ -128,11 +128,14 @@ def address(variant, end):
 ## Conversations.
 
 class Tcp:
-    """Bytes from a to b; both ends are ours."""
+    """Bytes from a to b; both ends are ours.  `window` bounds what is on its
+    way, 0: the kernel does."""
 
-    def __init__(self, source, target, to):
+    def __init__(self, source, target, to, window=0):
         with netns_socket.inside(target):
             listener = socket.create_server((to, 0))
+        if window:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         with netns_socket.inside(source):
             self.sender = socket.socket()
         with listener:
@@ -269,11 +272,11 @@ class Bench:
               file=sys.stderr, flush=True)
 
     def tcp(self, what, source="a", target="b", where=address,
-            variants=VARIANTS, size=TCP_BYTES, sources=None):
+            variants=VARIANTS, size=TCP_BYTES, sources=None, window=0):
         """`sources` are the variants' own ones."""
         self.compare(what, "Mbit/s", {
             variant: Tcp((sources or {}).get(variant, source), target,
-                         where(variant, "b"))
+                         where(variant, "b"), window)
             for variant in variants}, size,
             lambda seconds: size * 8 / seconds / 1e6)
 

@@ -35,6 +35,16 @@ public:
         }
     }
 
+    // False if there is no such device.
+    bool get_flags(short &flags)
+    {
+        if (ioctl(socket_, SIOCGIFFLAGS, &request_) != 0) {
+            return false;
+        }
+        flags = request_.ifr_flags;
+        return true;
+    }
+
     bool ask(void *command)
     {
         request_.ifr_data = static_cast<char *>(command);
@@ -97,6 +107,12 @@ std::vector<KernelCounter> read_kernel_counters(const char *name)
                             stats->data[i]});
     }
     return counters;
+}
+
+bool kernel_device_is_off(const char *name)
+{
+    short flags = 0;
+    return Ethtool(name).get_flags(flags) && !(flags & IFF_UP);
 }
 
 }  // namespace eoip

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the kernel counts at the device that all eoip tunnels of the kernel
-// datapath share, as `ethtool -S` shows it.  Called by show.cc.
+// datapath share, as `ethtool -S` shows it, and whether it is up.  Called by
+// show.cc.
 
 #ifndef EOIP_KERNEL_DEVICE_H
 #define EOIP_KERNEL_DEVICE_H
@@ -20,6 +21,9 @@ struct KernelCounter {
 // Empty if there is no such device in this network namespace.
 [[nodiscard]] std::vector<KernelCounter>
 read_kernel_counters(const char *device);
+
+// Whether there is such a device and somebody has set it down.
+[[nodiscard]] bool kernel_device_is_off(const char *device);
 
 }  // namespace eoip
 

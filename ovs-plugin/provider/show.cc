@@ -45,10 +45,17 @@ std::string endpoint_text(const Endpoint &end,
     return {};
 }
 
+// The device that all tunnels of the kernel datapath share.
+constexpr const char *kKernelDevice = "eoip_sys";
+
 std::string state_text(const eoip_shown &shown)
 {
     const Setup &setup = *shown.tunnel->setup;
 
+    if (shown.in_kernel && kernel_device_is_off(kKernelDevice)) {
+        return std::string("down, the device ") + kKernelDevice
+               + " is off (ip link set " + kKernelDevice + " up)";
+    }
     if (setup.config.remote.kind == Endpoint::Kind::learn && !setup.remote) {
         return "waiting for a peer to learn";
     }
@@ -262,9 +269,6 @@ json *tunnel_json(const eoip_shown &shown)
     json_object_put(object, "statistics", statistics);
     return object;
 }
-
-// The device that all tunnels of the kernel datapath share.
-constexpr const char *kKernelDevice = "eoip_sys";
 
 bool any_in_kernel(std::span<const eoip_shown> shown)
 {

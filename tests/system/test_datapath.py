@@ -220,6 +220,22 @@ def test_counters(sandbox):
     check("drop" not in statistics, f"of e1 OVS claims {statistics}")
 
 
+def test_device_off(sandbox):
+    """Somebody sets eoip_sys down: that is what eoip/show says then."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    sandbox.exec("a", "ip", "link", "set", "eoip_sys", "down")
+    text = sandbox.appctl("a", "eoip/show")
+    check("e1: " in text and "down, the device eoip_sys is off (ip link set "
+          "eoip_sys up)" in text, f"eoip/show says: {text}")
+    check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
+          "a ping arrived although eoip_sys is off")
+    sandbox.exec("a", "ip", "link", "set", "eoip_sys", "up")
+    sandbox.ping()
+    text = sandbox.appctl("a", "eoip/show")
+    check(", up via " in text, f"eoip/show says: {text}")
+
+
 def test_routing_rule(sandbox):
     """egress_pkt_mark: only a marked packet has a route to b."""
     sandbox.add_tunnels(key=1234)

@@ -81,6 +81,8 @@ def test_vectors(bed):
     vectors = all_vectors()
     done = 0
     for vector in vectors:
+        if vector.expect == "martian":
+            continue  # The kernel's to drop, with what marks the end of them.
         source, destination = (socket.inet_ntoa(vector.packet[n:n + 4])
                                if len(vector.packet) >= 20
                                else ("192.0.2.1", "198.51.100.2")[n // 16]

@@ -47,8 +47,9 @@ constexpr Limit kBytes{"eoip-reassembly-bytes", kDefaults.bytes, kShards << 18,
                        std::size_t{1} << 32};
 constexpr Limit kFragments{"eoip-reassembly-fragments", kDefaults.fragments, 2,
                            8191};
-constexpr Limit kFrame{"eoip-max-frame", kDefaults.frame, 1518,
-                       EOIP6_FRAME_MAX};
+// OVS counts the bytes of a packet's block in 16 bits: this leaves 535 of them
+// for the headers around the frame, and for those of the next tunnel.
+constexpr Limit kFrame{"eoip-max-frame", kDefaults.frame, 1518, 65000};
 constexpr Limit kTimeout{"eoip-reassembly-timeout",
                          std::size_t(kDefaults.timeout.count()), 100, 60000};
 

@@ -51,7 +51,7 @@ class Burst:
         self.sandbox, self.port = sandbox, port
         # None of the lengths here is one that a tunnel delivers by default.
         sandbox.vsctl("a", "set", "open_vswitch", ".",
-                      "other_config:eoip-max-frame=65507")
+                      "other_config:eoip-max-frame=65000")
         sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100,
                            keepalive="none")
         self.switch = sandbox.mac("a", UNDERLAY_DEVICE)

@@ -49,7 +49,7 @@ AC_DEFUN([EOIP_OVS_SOURCE], [
 
   eoip_series=$srcdir/ovs-plugin/patches/series
   OVS_PATCHES=`$SED -n "s/^\(@<:@^# @:>@*\) \(.* \)*$OVS_RELEASE\( .*\)*\$/\1/p" "$eoip_series" | tr '\n' ' '`
-  eoip_releases=`$SED -n 's/^.*seam\.patch *//p' "$eoip_series" | tr '\n' ' '`
+  eoip_releases=`$SED -n 's/^.*seam\.patch *//p' "$eoip_series" | paste -s -d ' ' -`
   AS_CASE(["$OVS_PATCHES"], [*seam.patch*], [],
     [AC_MSG_ERROR([there is no patch for Open vSwitch "$OVS_VERSION", only for: $eoip_releases; give another source with --with-ovs-source])])
   AC_SUBST([OVS_SOURCE])

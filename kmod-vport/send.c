@@ -78,6 +78,19 @@ static int eoip_path_by_device(struct eoip_path *path, struct sk_buff *skb,
 	return EOIP_NO_DROP;
 }
 
+/*
+ * Whether @address stands for an end whose address the switch does not know
+ * yet.  Loopback and IPv6's discard prefix (RFC 6666) do, as no tunnel leads
+ * there.
+ */
+static bool eoip_is_place_holder(const struct in6_addr *address)
+{
+	if (ipv6_addr_v4mapped(address))
+		return ipv4_is_loopback(address->s6_addr32[3]);
+	return address->s6_addr32[0] == htonl(0x01000000) &&
+	       !address->s6_addr32[1];
+}
+
 /* As above, of a frame that brings its tunnel along: from OVS or a route. */
 static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
 			     struct ip_tunnel_info *info,
@@ -106,6 +119,9 @@ static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
 		ipv6_addr_set_v4mapped(key->u.ipv4.dst, &path->remote);
 		ipv6_addr_set_v4mapped(key->u.ipv4.src, &path->local);
 	}
+	if (eoip_is_place_holder(&path->remote) ||
+	    eoip_is_place_holder(&path->local))
+		return EOIP_KMOD_DROP_ENDPOINT_UNRESOLVED;
 	if (eoip_compat_tun_inherits_df(key))
 		eoip_path_inherit_df(path, skb);
 	*cache = NULL;

@@ -7,8 +7,9 @@ RX_DROPS = [f"rx_drop_{name}" for name in (
     "ip_options", "length_beyond_packet", "frame_too_short", "ecn",
     "ipsec_policy", "device_down", "no_memory")]
 TX_DROPS = [f"tx_drop_{name}" for name in (
-    "frame_too_long", "exceeds_mtu", "key_out_of_range", "ipv6_underlay",
-    "no_tunnel_info", "no_route", "recursion", "malformed", "no_memory")]
+    "frame_too_long", "exceeds_mtu", "key_out_of_range",
+    "endpoint_unresolved", "ipv6_underlay", "no_tunnel_info", "no_route",
+    "recursion", "malformed", "no_memory")]
 COUNTERS = ["rx_keepalives", "tx_keepalives", *RX_DROPS, *TX_DROPS]
 
 # IFLA_EOIP_*: name -> (number, type).

@@ -6,6 +6,7 @@
 """
 
 import modules
+import test_ipv6
 from bed import INNER, MAC, UNDERLAY, mac_text
 from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, eoip
 from peer import one_processor, packet
@@ -104,6 +105,30 @@ def test_key_out_of_range(bed):
     statistics = bed.statistics("a", "ext")
     check_equal("tx_dropped and tx_errors",
                 statistics["tx_dropped"] + statistics["tx_errors"], 4)
+
+
+def test_endpoint_unresolved(bed):
+    """What the switch puts in the place of an address that it does not know
+    leads nowhere: not to this machine, and not to its gateway."""
+    test_ipv6.underlay(bed)
+    external(bed)
+    bed.ip("a", f"route add default via {UNDERLAY['b']}",
+           f"-6 route add default via {test_ipv6.ADDRESS['b']}")
+    with bed.wire("b") as wire, bed.wire("a", "lo") as lo:
+        for number, (family, words) in enumerate((
+                ("ip", "dst 127.1.0.1"), ("ip6", "dst 100::7f01:1"),
+                ("ip", f"dst {UNDERLAY['b']} src 127.1.0.1"),
+                ("ip6", f"dst {test_ipv6.ADDRESS['b']} src 100::7f01:1")), 1):
+            bed.ip("a", f"route replace {INNER['b']} encap {family} id 100 "
+                   f"{words} {'ttl' if family == 'ip' else 'hoplimit'} 64 "
+                   "key dev ext")
+            bed.call("a", "ping", "-c", "1", "-W", "0.1", INNER["b"])
+            check_equal(f"counters with {words}", counted(bed),
+                        {"tx_drop_endpoint_unresolved": number})
+        check_equal("packets that left",
+                    [data.hex() for capture in (wire, lo)
+                     for data in capture.frames(seconds=0.3)
+                     if data[23] == 47 or data[20] == 97], [])
 
 
 def test_no_tunnel_info(bed):

@@ -105,19 +105,15 @@ struct eoip_hdr {
 	  "the packet is in more fragments than are allowed")
 
 /* Of frames that are sent: in both datapaths, and where names are known. */
-#define EOIP_FLOW_DROPS(X)                                                    \
+#define EOIP_TX_DROPS(X)                                                      \
 	X(FRAME_TOO_LONG, "frame_too_long",                                   \
 	  "the frame is longer than an EoIP packet can carry")                \
 	X(EXCEEDS_MTU, "exceeds_mtu",                                         \
 	  "the packet exceeds the underlay's MTU and may not be fragmented")  \
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
-	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")
-
-#define EOIP_NAME_DROPS(X)                                                    \
+	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")    \
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
 	  "the address of an endpoint is not known yet")
-
-#define EOIP_TX_DROPS(X) EOIP_FLOW_DROPS(X) EOIP_NAME_DROPS(X)
 
 #define EOIP_DROPS(X)                                                         \
 	EOIP_RX_DROPS(X) EOIP_FRAME_DROPS(X) EOIP_SWITCH_DROPS(X)             \
@@ -157,7 +153,7 @@ enum eoip_kmod_drop {
 	EOIP_TUNNEL_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_FRAME_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_KMOD_RX_DROPS(EOIP_KMOD_DROP_ENUM)
-	EOIP_FLOW_DROPS(EOIP_KMOD_DROP_ENUM)
+	EOIP_TX_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_KMOD_TX_DROPS(EOIP_KMOD_DROP_ENUM)
 	EOIP_N_KMOD_DROPS
 };

@@ -70,11 +70,14 @@ inline constexpr std::uint8_t kFragmentHeader = 44;
     return static_cast<std::uint16_t>(header[0] >> 4 << 8 | header[1]);
 }
 
-// As is_martian_source(); of IPv6 loopback, multicast, and IPv4 in disguise.
+// As is_martian_source(); of IPv6 loopback, multicast, IPv4 in disguise, and
+// 100::/64, which is to be discarded (RFC 6666).
 [[nodiscard]] inline bool is_martian_source6(const std::uint8_t *source)
 {
+    constexpr std::uint8_t kDiscard[8] = {1};
     constexpr std::uint8_t kZeros[10] = {};
-    if (source[0] == 0xff) {
+    if (source[0] == 0xff
+        || std::memcmp(source, kDiscard, sizeof kDiscard) == 0) {
         return true;
     }
     if (std::memcmp(source, kZeros, sizeof kZeros) != 0) {

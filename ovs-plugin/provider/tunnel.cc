@@ -4,6 +4,7 @@
 
 #include "tunnel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -21,6 +22,9 @@ namespace eoip {
 namespace {
 
 Counters unclaimed;
+
+// Of tunnels that were made.
+std::atomic<std::uint32_t> next_number;
 
 Counters &counters_of(eoip_tunnel *tunnel)
 {
@@ -133,10 +137,31 @@ void add_number(smap *options, const char *name,
              value ? std::to_string(*value).c_str() : "inherit");
 }
 
+// Stands for an end that has no address yet: no packet can come from there,
+// since the userspace datapath drops what claims to as a martian, and the
+// kernel module sends nothing there.  127.0.0.0/8 has room for every tunnel
+// (127.0.0.0/16 is left out, as what a host sends to itself), and where the
+// other end is one of IPv6, 100::/64, which is to be discarded (RFC 6666).
+Address place_holder(const Setup &setup, std::uint32_t number)
+{
+    constexpr std::uint32_t kFirst = 0x7f010000;
+    constexpr std::uint32_t kAddresses = 0x7fffffff - kFirst;
+    const auto &end = setup.remote ? setup.remote : setup.local;
+    const std::uint32_t place = kFirst + number % kAddresses;
+    Address address = Address::from_ipv4(place);
+
+    if (end && !end->is_ipv4()) {
+        std::fill_n(address.bytes.begin(), 12, std::uint8_t{0});
+        address.bytes[0] = 1;
+    }
+    return address;
+}
+
 // Everything is said in full: where OVS has a default, ours may differ.
-void add_ovs_options(smap *options, const Setup &setup, const Address &nowhere)
+void add_ovs_options(smap *options, const Setup &setup, std::uint32_t number)
 {
     const Config &config = setup.config;
+    const Address nowhere = place_holder(setup, number);
 
     add_endpoint(options, "remote_ip", config.remote,
                  setup.remote.value_or(nowhere));
@@ -153,9 +178,10 @@ void add_ovs_options(smap *options, const Setup &setup, const Address &nowhere)
     }
 }
 
-eoip_match match_of(const Setup &setup, const Address &nowhere)
+eoip_match match_of(const Setup &setup, std::uint32_t number)
 {
     const Config &config = setup.config;
+    const Address nowhere = place_holder(setup, number);
     eoip_match match{};
 
     match.remote_flow = config.remote.kind == Endpoint::Kind::flow;
@@ -171,25 +197,14 @@ eoip_match match_of(const Setup &setup, const Address &nowhere)
     return match;
 }
 
-// An address that no packet can come from: the userspace datapath drops what
-// claims to, as a martian, and so does the kernel.  127.0.0.0/8 has room for
-// every tunnel; 127.0.0.0/16 is left out, as what a host sends to itself.
-Address next_nowhere()
-{
-    constexpr std::uint32_t kFirst = 0x7f010000;
-    constexpr std::uint32_t kAddresses = 0x7fffffff - kFirst;
-    static std::atomic<std::uint32_t> last;
-    return Address::from_ipv4(kFirst + last.fetch_add(1) % kAddresses);
-}
-
 }  // namespace
 
 void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
              eoip_match *match)
 {
     tunnel.prepared = setup;
-    add_ovs_options(ovs_options, setup, tunnel.nowhere);
-    *match = match_of(setup, tunnel.nowhere);
+    add_ovs_options(ovs_options, setup, tunnel.number);
+    *match = match_of(setup, tunnel.number);
 }
 
 bool Setup::resolved() const
@@ -207,7 +222,7 @@ bool Setup::has_names() const
 }  // namespace eoip
 
 eoip_tunnel::eoip_tunnel(const char *name_)
-    : name(name_), nowhere(eoip::next_nowhere())
+    : name(name_), number(eoip::next_number.fetch_add(1))
 {
 }
 
@@ -273,7 +288,7 @@ bool eoip_tunnel_foresee(const eoip_tunnel *tunnel, const smap *options,
     }
     *match = eoip::match_of(
         eoip::resolve_all(parsed.config, resolve, tunnel->setup),
-        tunnel->nowhere);
+        tunnel->number);
     *learns = parsed.config.remote.kind == eoip::Endpoint::Kind::learn;
     return true;
 }

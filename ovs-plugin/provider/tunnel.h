@@ -141,7 +141,7 @@ struct eoip_tunnel {
     explicit eoip_tunnel(const char *name_);
 
     const std::string name;
-    const eoip::Address nowhere;       // In 127.0.0.0/8, this tunnel's own.
+    const std::uint32_t number;        // This tunnel's own.
     std::optional<eoip::Setup> setup;  // In force.  Main thread only.
     eoip::Setup prepared;              // Main thread only.
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.

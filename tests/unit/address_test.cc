@@ -126,12 +126,13 @@ TEST(Address, Ipv4IsMapped)
 
 TEST(Address, SomeAreNoHosts)
 {
-    for (const char *text : {"::", "::1", "ff02::1", "ffff::"}) {
+    for (const char *text : {"::", "::1", "ff02::1", "ffff::", "100::", "100::ffff:0:0:1"}) {
         EXPECT_FALSE(parse_ipv6(text)->is_host()) << text;
     }
     for (const char *text :
          {"::2", "::1:1", "::fffe:1:1", "0:0:0:0:1:ffff:1:1",
-          "1::", "2001:db8::1", "fe80::1", "feff::1"}) {
+          "1::", "100:0:0:1::", "101::", "2001:db8::1", "fe80::1",
+          "feff::1"}) {
         EXPECT_TRUE(parse_ipv6(text)->is_host()) << text;
     }
     for (const char *text :

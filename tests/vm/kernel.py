@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels to boot: Debian's own image, unpacked from its package and never
-installed, so that the machine's own kernel is left alone.
+installed, so that the machine's own kernel is left alone; or one with checks,
+built from Debian's source.
 
 What is fetched once is kept in the build folder."""
 
@@ -115,14 +116,16 @@ class Apt:
 class Kernel:
     """release: such as 6.1.0-56-amd64; root: where it is unpacked; image: what
     the emulator boots; modules: its /lib/modules/<release>; headers: to build
-    modules against."""
+    modules against; patches_itself: it changes its code while it runs."""
 
-    def __init__(self, release, root, headers):
+    def __init__(self, release, root, headers, image=None,
+                 patches_itself=True):
         self.release = release
         self.root = root
-        self.image = root / "boot" / f"vmlinuz-{release}"
+        self.image = image or root / "boot" / f"vmlinuz-{release}"
         self.modules = root / "lib/modules" / release
         self.headers = headers
+        self.patches_itself = patches_itself
 
     def build_modules(self):
         """The folder with our *.ko for this kernel.  May raise
@@ -199,7 +202,19 @@ def of_backports():
     return Kernel(release, root, root / f"usr/src/linux-headers-{release}")
 
 
-KERNELS_BY_NAME = {"headers": of_headers, "backports": of_backports}
+def with_checks():
+    """Without jump labels, tracers and static calls in its modules."""
+    tree = BUILD / "kasan/smp"
+    if not (tree / "stamp").exists():
+        raise Missing(f"none in {tree}: run tests/kasan/build --smp")
+    release = (tree / "include/config/kernel.release").read_text(
+        encoding="ascii").strip()
+    return Kernel(release, tree / "root", tree, tree / "arch/x86/boot/bzImage",
+                  patches_itself=False)
+
+
+KERNELS_BY_NAME = {"headers": of_headers, "backports": of_backports,
+                   "smp": with_checks}
 
 
 def get(name):

@@ -8,6 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 
 static char *fault = "";
@@ -88,6 +89,12 @@ static int planted_shift(void)
 	return 0;
 }
 
+static int planted_preempt(void)
+{
+	planted_sink = smp_processor_id();
+	return 0;
+}
+
 static int planted_warning(void)
 {
 	WARN_ON(bytes);
@@ -106,6 +113,7 @@ static const struct {
 	{ "rcu", planted_rcu },
 	{ "shift", planted_shift },
 	{ "warning", planted_warning },
+	{ "preempt", planted_preempt },
 };
 
 static int __init planted_init(void)

@@ -113,7 +113,7 @@ def test_endpoint_unresolved(bed):
     test_ipv6.underlay(bed)
     external(bed)
     bed.ip("a", f"route add default via {UNDERLAY['b']}",
-           f"-6 route add default via {test_ipv6.ADDRESS['b']}")
+           f"route add ::/0 via {test_ipv6.ADDRESS['b']}")
     with bed.wire("b") as wire, bed.wire("a", "lo") as lo:
         for number, (family, words) in enumerate((
                 ("ip", "dst 127.1.0.1"), ("ip6", "dst 100::7f01:1"),

@@ -114,10 +114,13 @@ class Path:
             self.ip(router, f"link set dev link mtu {mtu}")
 
     def netem(self, *words):
-        """On both ways of the link, instead of what was there."""
+        """On both ways of the link, instead of what was there: netem itself
+        keeps some of what a change does not name."""
         for router in "left", "right":
+            self.sandbox.try_exec(router, "tc", "qdisc", "del", "dev", "link",
+                                  "root")
             done = self.sandbox.try_exec(
-                router, "tc", "qdisc", "replace", "dev", "link", "root",
+                router, "tc", "qdisc", "add", "dev", "link", "root",
                 "netem", "limit", "10000", *words)
             if "qdisc kind is unknown" in done.stderr:
                 raise Skip("this kernel has no netem")

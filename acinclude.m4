@@ -23,10 +23,13 @@ dnl checks that it is OVS and of a version that we have a patch for.
 AC_DEFUN([EOIP_OVS_SOURCE], [
   AC_ARG_WITH([ovs-source],
     [AS_HELP_STRING([--with-ovs-source=TARBALL|DIR],
-       [source of Open vSwitch 3.1 (default: that of the package
+       [source of Open vSwitch (default: that of the package
         openvswitch-source)])],
     [OVS_SOURCE=$withval],
-    [OVS_SOURCE=/usr/src/openvswitch/openvswitch.tar.gz])
+    [# A tarball in Debian 12, a folder in Debian 13.
+     OVS_SOURCE=/usr/src/openvswitch
+     AS_IF([test -f "$OVS_SOURCE/openvswitch.tar.gz"],
+       [OVS_SOURCE=$OVS_SOURCE/openvswitch.tar.gz])])
 
   AC_MSG_CHECKING([for the source of Open vSwitch])
   AS_IF(

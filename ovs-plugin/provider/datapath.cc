@@ -64,6 +64,9 @@ constexpr std::array<std::string_view, kPorts> kTypes{"eoip", "gre", "ip6gre",
 std::array<std::atomic<std::uint32_t>, kPorts> ports{
     EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT, EOIP_NO_PORT};
 
+// How many tunnels are there.  Written by the main thread alone.
+std::array<unsigned, kPorts> n_tunnels{};
+
 std::uint32_t port_of(Port port)
 {
     return ports[port].load(std::memory_order_relaxed);
@@ -243,11 +246,22 @@ void eoip_make_fragment(void *ip, const eoip_fragments *plan, size_t offset,
     }
 }
 
-void eoip_port_set(const char *type, uint32_t port)
+void eoip_port_add(const char *type, uint32_t port)
 {
     for (std::size_t i = 0; i < kPorts; i++) {
         if (kTypes[i] == type) {
+            n_tunnels[i] = port_of(Port(i)) == port ? n_tunnels[i] + 1 : 1;
             ports[i].store(port, std::memory_order_relaxed);
+        }
+    }
+}
+
+void eoip_port_delete(const char *type, uint32_t port)
+{
+    for (std::size_t i = 0; i < kPorts; i++) {
+        if (kTypes[i] == type && port_of(Port(i)) == port
+            && --n_tunnels[i] == 0) {
+            ports[i].store(EOIP_NO_PORT, std::memory_order_relaxed);
         }
     }
 }
@@ -255,6 +269,16 @@ void eoip_port_set(const char *type, uint32_t port)
 uint32_t eoip_own_port()
 {
     return port_of(kEoip);
+}
+
+uint32_t eoip_neighbour_port()
+{
+    for (const Port port : {kGre, kIp6Gre, kErspan, kIp6Erspan}) {
+        if (port_of(port) != EOIP_NO_PORT) {
+            return port_of(port);
+        }
+    }
+    return EOIP_NO_PORT;
 }
 
 bool eoip_is_shared()

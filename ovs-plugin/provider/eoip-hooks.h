@@ -27,7 +27,9 @@
 #include "util.h"
 
 struct dp_packet_batch;
+struct dpif;
 struct flow;
+struct flow_wildcards;
 struct netdev_class;
 struct smap;
 
@@ -47,9 +49,13 @@ struct eoip_hooks {
      * class of type "eoip". */
     void (*complete_class)(struct netdev_class *class);
 
-    /* The tunnels of 'type' of IP protocol 47 are at 'port' from now on, or
-     * nowhere if it is ODPP_NONE. */
-    void (*port_changed)(const char *type, odp_port_t port);
+    /* There is one tunnel more, or less, at 'port' of a datapath.  Main
+     * thread. */
+    void (*port_added)(const struct netdev *tunnel, odp_port_t port);
+    void (*port_deleted)(const struct netdev *tunnel, odp_port_t port);
+
+    /* As tnl_port_map_lookup(), which it calls. */
+    odp_port_t (*port_lookup)(struct flow *flow, struct flow_wildcards *wc);
 
     /* True if packets of IP protocol 47 have to be told apart, and there may be
      * EoIPv6. */
@@ -82,9 +88,9 @@ struct eoip_hooks {
                      const struct ovs_action_push_tnl *push,
                      odp_execute_cb execute, void *aux);
 
-    /* A packet has come out of a tunnel of a datapath of 'dpif_type', and no
-     * port takes it.  Called by any thread. */
-    void (*unclaimed_frame)(const struct flow *flow, const char *dpif_type);
+    /* A packet has come out of a tunnel of a datapath, and no port takes it.
+     * Called by any thread. */
+    void (*unclaimed_frame)(const struct flow *flow, const struct dpif *);
 
     /* All interfaces are going to be configured: takes over the settings in
      * other_config of table Open_vSwitch, and whom to ask, until it comes
@@ -120,13 +126,6 @@ eoip_is_type(const struct netdev *netdev)
     return !strcmp(netdev_get_type(netdev), "eoip");
 }
 
-/* True for the name of the datapath port. */
-static inline bool
-eoip_is_port(const char *dpif_port)
-{
-    return !strcmp(dpif_port, EOIP_DPIF_PORT);
-}
-
 static inline void
 eoip_begin_config(const struct smap *other_config,
                   const struct smap *(*wanted)(const char *name))
@@ -148,36 +147,50 @@ eoip_port_add_error(const struct netdev *netdev, int rtnl_error,
 
 /* Pop. */
 
+/* The type that OVS's map of tunnel ports takes 'tunnel' for: it derives the IP
+ * protocol from it, and knows that of gre. */
+static inline const char *
+eoip_map_type(const struct netdev *tunnel)
+{
+    return eoip_is_type(tunnel) ? "gre" : netdev_get_type(tunnel);
+}
+
+static inline const char *
+eoip_port_added(const struct netdev *tunnel, odp_port_t port)
+{
+    eoip_hooks->port_added(tunnel, port);
+    return eoip_map_type(tunnel);
+}
+
+static inline const char *
+eoip_port_deleted(const struct netdev *tunnel, odp_port_t port)
+{
+    eoip_hooks->port_deleted(tunnel, port);
+    return eoip_map_type(tunnel);
+}
+
+static inline odp_port_t
+eoip_port_lookup(struct flow *flow, struct flow_wildcards *wc)
+{
+    return eoip_hooks->port_lookup(flow, wc);
+}
+
+/* Puts the action that pops packets of 'nw_proto', which may have to be told
+ * apart. */
 static inline void
-eoip_port_changed(const char *type, odp_port_t port)
-{
-    if (eoip_hooks) {
-        eoip_hooks->port_changed(type, port);
-    }
-}
-
-/* Of later fragments over IPv6 a flow does not say what is in them: true if the
- * port needs a rule of its own for them. */
-static inline bool
-eoip_has_fragment_rule(const char *dpif_port, const struct in6_addr *address)
-{
-    return eoip_is_port(dpif_port) && !IN6_IS_ADDR_V4MAPPED(address);
-}
-
-/* Puts the action that pops packets of 'nw_proto' and returns true, if they
- * have to be told apart. */
-static inline bool
 eoip_put_pop(struct ofpbuf *actions, uint8_t nw_proto, odp_port_t tunnel,
              odp_port_t local)
 {
-    if (!eoip_hooks || !eoip_hooks->shares_pop()
-        || (nw_proto != EOIP_IPPROTO && nw_proto != EOIP6_IPPROTO
-            && nw_proto != IPPROTO_FRAGMENT)) {
-        return false;
+    if (eoip_hooks && eoip_hooks->shares_pop()
+        && (nw_proto == EOIP_IPPROTO || nw_proto == EOIP6_IPPROTO
+            || nw_proto == IPPROTO_FRAGMENT)) {
+        struct eoip_pop pop = { tunnel, local };
+
+        nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_POP, &pop,
+                          sizeof pop);
+    } else {
+        nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_TUNNEL_POP, tunnel);
     }
-    struct eoip_pop pop = { tunnel, local };
-    nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TUNNEL_POP, &pop, sizeof pop);
-    return true;
 }
 
 static inline bool
@@ -190,6 +203,18 @@ static inline const struct eoip_pop *
 eoip_pop_get(const struct nlattr *a)
 {
     return nl_attr_get_unspec(a, sizeof(struct eoip_pop));
+}
+
+/* Executes the pop action and returns true, if it is one of ours. */
+static inline bool
+eoip_pop(struct dp_packet_batch *batch, const struct nlattr *a,
+         bool should_steal, odp_execute_cb execute, void *aux)
+{
+    if (!eoip_pop_is_shared(a)) {
+        return false;
+    }
+    eoip_hooks->pop_shared(batch, eoip_pop_get(a), should_steal, execute, aux);
+    return true;
 }
 
 /* Parses the text form of the action at 's', as odp-util.c writes it, and puts
@@ -217,9 +242,9 @@ eoip_depends_on_mtu(void)
 }
 
 static inline void
-eoip_unclaimed_frame(const struct flow *flow, const char *dpif_type)
+eoip_unclaimed_frame(const struct flow *flow, const struct dpif *dpif)
 {
-    eoip_hooks->unclaimed_frame(flow, dpif_type);
+    eoip_hooks->unclaimed_frame(flow, dpif);
 }
 
 static inline size_t

@@ -104,8 +104,12 @@ bool eoip_is_ours(const void *ip, size_t n_bytes, const void *l4,
  * eoip, gre, ip6gre, erspan and ip6erspan.  Set by the main thread. */
 #define EOIP_NO_PORT UINT32_MAX
 
-void eoip_port_set(const char *type, uint32_t port);
+void eoip_port_add(const char *type, uint32_t port);
+void eoip_port_delete(const char *type, uint32_t port);
 uint32_t eoip_own_port(void);
+
+/* Some port of the others. */
+uint32_t eoip_neighbour_port(void);
 
 /* True if the packets have to be told apart. */
 bool eoip_is_shared(void);

@@ -26,17 +26,18 @@
 #include "eoip-provider.h"
 #include "hash.h"
 #include "netdev-native-tnl.h"
-#include "netdev-offload.h"
 #include "netdev-provider.h"
 #include "netdev-vport.h"
 #include "netdev-vport-private.h"
 #include "odp-util.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-compat.h"
 #include "ovs-rcu.h"
 #include "packets.h"
 #include "smap.h"
 #include "timeval.h"
+#include "tnl-ports.h"
 #include "unixctl.h"
 
 VLOG_DEFINE_THIS_MODULE(eoip);
@@ -307,26 +308,28 @@ unclaimed_in_kernel(const struct in6_addr *remote,
 
 /* True if 'port' is that of the eoip tunnels in the datapath. */
 static bool
-is_eoip_port(odp_port_t port, bool in_kernel)
+is_eoip_port(odp_port_t port, const struct dpif *dpif, bool in_kernel)
 {
-    struct netdev *netdev;
+    struct dpif_port dpif_port;
     bool is_eoip;
 
     if (!in_kernel) {
         return odp_to_u32(port) == eoip_own_port();
     }
-    netdev = netdev_ports_get(port, "system");
-    is_eoip = netdev && eoip_is_type(netdev);
-    netdev_close(netdev);
+    if (dpif_port_query_by_number(dpif, port, &dpif_port, false)) {
+        return false;
+    }
+    is_eoip = !strcmp(dpif_port.name, EOIP_DPIF_PORT);
+    dpif_port_destroy(&dpif_port);
     return is_eoip;
 }
 
 /* Accounts for a frame that no port takes. */
 static void
-unclaimed_frame(const struct flow *flow, const char *dpif_type)
+unclaimed_frame(const struct flow *flow, const struct dpif *dpif)
 {
     const struct flow_tnl *tnl = &flow->tunnel;
-    bool in_kernel = !strcmp(dpif_type, "system");
+    bool in_kernel = !strcmp(dpif_type(dpif), "system");
     uint64_t key = ntohll(tnl->tun_id);
     struct in6_addr remote = flow_tnl_src(tnl);
     struct in6_addr local = flow_tnl_dst(tnl);
@@ -337,7 +340,7 @@ unclaimed_frame(const struct flow *flow, const char *dpif_type)
     }
     dev = find_learner(&local, key);
     if (dev && is_in_kernel(&dev->vport.up) == in_kernel
-        && is_eoip_port(flow->in_port.odp_port, in_kernel)) {
+        && is_eoip_port(flow->in_port.odp_port, dpif, in_kernel)) {
         eoip_learning_meet(dev->tunnel, &remote, &local);
         drop(dev->tunnel, EOIP_DROP_NOT_THE_PEER, &remote, &local, key);
     }
@@ -857,16 +860,17 @@ build_header(struct ovs_action_push_tnl *data,
              const struct netdev_tnl_build_header_params *params,
              uint16_t key)
 {
-    eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO),
+    struct ip_header *ip = (void *) eoip_push_ip(data);
+
+    eoip_put_header(netdev_tnl_ip_build_header(data, params, EOIP_IPPROTO, 0),
                     key);
     data->header_len += EOIP_HLEN;
     if (params->flow->tunnel.flags & FLOW_TNL_F_EOIP_INHERIT_DF) {
-        struct ip_header *ip = (void *) eoip_push_ip(data);
-
         ip->ip_frag_off |= htons(EOIP_IP_INHERIT_DF);
-        ip->ip_csum = 0;
-        ip->ip_csum = csum(ip, sizeof *ip);
     }
+    /* Since 3.2 OVS leaves it to whoever sends the packet. */
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, sizeof *ip);
 }
 
 /* The same in those of EoIPv6. */
@@ -878,7 +882,7 @@ build_header6(struct ovs_action_push_tnl *data,
     struct ovs_16aligned_ip6_hdr *ip6;
     ovs_be32 flow;
 
-    eoip_put_header6(netdev_tnl_ip_build_header(data, params, EOIP6_IPPROTO),
+    eoip_put_header6(netdev_tnl_ip_build_header(data, params, EOIP6_IPPROTO, 0),
                      key);
     data->header_len += EOIP6_HLEN;
 
@@ -926,6 +930,18 @@ push_inherits_df(const struct ovs_action_push_tnl *push)
     return ip->ip_frag_off & htons(EOIP_IP_INHERIT_DF);
 }
 
+/* Notes where the headers of a packet are that has got Ethernet and an IP
+ * header of 'ip_hlen' bytes. */
+static inline void
+set_layers(struct dp_packet *packet, size_t ip_hlen)
+{
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_forget_offload(packet);
+    dp_packet_reset_offsets(packet);
+    packet->l3_ofs = ETH_HEADER_LEN;
+    packet->l4_ofs = ETH_HEADER_LEN + ip_hlen;
+}
+
 /* Out of the way of EoIP, whose registers it would cost. */
 static __attribute__((noinline)) void
 push_header6(struct dp_packet *packet, const struct ovs_action_push_tnl *data)
@@ -937,14 +953,12 @@ push_header6(struct dp_packet *packet, const struct ovs_action_push_tnl *data)
     memcpy(eth, prepared, ETH_HEADER_LEN);
     eoip_put_outer6(eth + ETH_HEADER_LEN, prepared + ETH_HEADER_LEN,
                     frame_bytes);
-    packet->packet_type = htonl(PT_ETH);
-    dp_packet_reset_offsets(packet);
-    packet->l3_ofs = ETH_HEADER_LEN;
-    packet->l4_ofs = ETH_HEADER_LEN + IPV6_HEADER_LEN;
+    set_layers(packet, IPV6_HEADER_LEN);
 }
 
 static void
 netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
+                        OVS_PUSH_HEADER_INGRESS
                         struct dp_packet *packet,
                         const struct ovs_action_push_tnl *data)
 {
@@ -965,10 +979,7 @@ netdev_eoip_push_header(const struct netdev *netdev OVS_UNUSED,
                     eoip_df(prepared + ETH_HEADER_LEN,
                             eth + EOIP_PUSH_BYTES, frame_bytes));
     }
-    packet->packet_type = htonl(PT_ETH);
-    dp_packet_reset_offsets(packet);
-    packet->l3_ofs = ETH_HEADER_LEN;
-    packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+    set_layers(packet, IP_HEADER_LEN);
 }
 
 /* Counts a frame as dropped that was to get these prepared headers. */
@@ -1008,14 +1019,14 @@ limit_push(struct dp_packet_batch *batch,
     need_fragments = false;
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         if (OVS_LIKELY(dp_packet_size(packet) <= limit)) {
-            dp_packet_batch_refill(batch, packet, i);
+            dp_packet_batch_add(batch, packet);
         } else if (dp_packet_size(packet) <= EOIP_FRAME_MAX
                    && eoip_push_mtu(push)
                       >= eoip_push_mtu_min(eoip_push_is_ipv6(push))
                    && !eoip_df(eoip_push_ip(push), dp_packet_data(packet),
                                dp_packet_size(packet))) {
             need_fragments = true;
-            dp_packet_batch_refill(batch, packet, i);
+            dp_packet_batch_add(batch, packet);
         } else {
             bool too_long = dp_packet_size(packet) > EOIP_FRAME_MAX;
             drop_push(push, too_long ? EOIP_DROP_FRAME_TOO_LONG
@@ -1068,9 +1079,9 @@ split(const struct dp_packet *packet, size_t mtu,
         eoip_make_fragment((char *) dp_packet_data(piece) + ETH_HEADER_LEN,
                            &plan, offset, bytes, offset + bytes < payload);
         dp_packet_batch_add(batch, piece);
-        if (dp_packet_batch_is_full(batch)) {
+        if (dp_packet_batch_size(batch) >= NETDEV_MAX_BURST) {
             execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, batch);
-            dp_packet_batch_init(batch);
+            dp_packet_batch_reset(batch);
         }
     }
 }
@@ -1094,7 +1105,7 @@ fragment(struct dp_packet_batch *batch,
     dp_packet_batch_init(&pieces);
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         if (dp_packet_size(packet) <= ETH_HEADER_LEN + mtu) {
-            dp_packet_batch_refill(batch, packet, i);
+            dp_packet_batch_add(batch, packet);
         } else {
             split(packet, mtu, &pieces, execute, aux);
             dp_packet_delete(packet);
@@ -1103,6 +1114,7 @@ fragment(struct dp_packet_batch *batch,
     if (!dp_packet_batch_is_empty(&pieces)) {
         execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, &pieces);
     }
+    dp_packet_batch_destroy(&pieces);
 }
 
 /* Does what is due for packets that are not simply a frame.  The frame is, or
@@ -1168,7 +1180,7 @@ keep_aside(struct dp_packet *packet, const struct eoip_received *rx)
 {
     const char *l4 = dp_packet_l4(packet);
 
-    if (!set_aside || !l4 || dp_packet_batch_is_full(set_aside)
+    if (!set_aside || !l4 || !dp_packet_batch_has_room(set_aside)
         || (rx->drop != EOIP_DROP_FRAGMENT && rx->drop != EOIP_DROP_NOT_EOIP
             && eoip_is_ours(dp_packet_l3(packet), l3_bytes(packet), l4,
                             dp_packet_l4_size(packet)))) {
@@ -1200,6 +1212,15 @@ pop_ecn(struct eoip_received *rx, char *frame, uint8_t tos)
         .flags = EOIP_KEY_KNOWN, .key = rx->key,
     };
     return false;
+}
+
+/* Removes from the packet all but its frame. */
+static inline void
+remove_headers(struct dp_packet *packet, char *frame, size_t frame_bytes)
+{
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_reset_packet(packet, frame - (char *) dp_packet_data(packet));
+    dp_packet_set_size(packet, frame_bytes);
 }
 
 static struct dp_packet *
@@ -1237,10 +1258,7 @@ pop_header6(struct dp_packet *packet)
     tnl->tun_id = htonll(rx.key);
     tnl->flags = FLOW_TNL_F_KEY;
 
-    packet->packet_type = htonl(PT_ETH);
-    dp_packet_set_data(packet, ip + EOIP6_OUTER_HLEN);
-    dp_packet_set_size(packet, rx.frame_bytes);
-    dp_packet_reset_offsets(packet);
+    remove_headers(packet, ip + EOIP6_OUTER_HLEN, rx.frame_bytes);
     return packet;
 }
 
@@ -1294,10 +1312,7 @@ netdev_eoip_pop_header(struct dp_packet *packet)
     tnl->tun_id = htonll(rx.key);
     tnl->flags = FLOW_TNL_F_KEY;
 
-    packet->packet_type = htonl(PT_ETH);
-    dp_packet_set_data(packet, ip + EOIP_OUTER_HLEN);
-    dp_packet_set_size(packet, rx.frame_bytes);
-    dp_packet_reset_offsets(packet);
+    remove_headers(packet, ip + EOIP_OUTER_HLEN, rx.frame_bytes);
     return packet;
 }
 
@@ -1329,43 +1344,53 @@ reassemble(struct dp_packet *packet)
     return whole;
 }
 
-/* Sends each packet to whom it belongs. */
+/* Sends packets that belong to the tunnels of 'port', or to nobody. */
+static void
+deliver(struct dp_packet_batch *batch, odp_port_t port,
+        const struct eoip_pop *pop, odp_execute_cb execute, void *aux)
+{
+    if (dp_packet_batch_is_empty(batch)) {
+        return;
+    } else if (port != ODPP_NONE) {
+        execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP, odp_to_u32(port),
+                    batch);
+    } else {
+        execute_u32(execute, aux, OVS_ACTION_ATTR_OUTPUT,
+                    odp_to_u32(pop->local), batch);
+    }
+    dp_packet_batch_reset(batch);
+}
+
+/* Sends each packet to whom it belongs, and those that follow each other and
+ * belong to one together. */
 static void
 sort_out(struct dp_packet_batch *batch, const struct eoip_pop *pop,
          odp_execute_cb execute, void *aux)
 {
-    odp_port_t ports[NETDEV_MAX_BURST];
+    odp_port_t run_port = ODPP_NONE;
+    struct dp_packet_batch run;
     struct dp_packet *packet;
-    size_t i, n = dp_packet_batch_size(batch);
 
-    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+    dp_packet_batch_init(&run);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        odp_port_t port;
+
         packet = reassemble(packet);
-        if (packet) {
-            ports[dp_packet_batch_size(batch)] = u32_to_odp(
-                eoip_find_port(dp_packet_l3(packet), l3_bytes(packet),
-                               dp_packet_l4(packet),
-                               dp_packet_l4_size(packet)));
-            dp_packet_batch_refill(batch, packet, i);
+        if (!packet) {
+            continue;
         }
+        port = u32_to_odp(eoip_find_port(dp_packet_l3(packet),
+                                         l3_bytes(packet),
+                                         dp_packet_l4(packet),
+                                         dp_packet_l4_size(packet)));
+        if (port != run_port) {
+            deliver(&run, run_port, pop, execute, aux);
+            run_port = port;
+        }
+        dp_packet_batch_add(&run, packet);
     }
-
-    n = dp_packet_batch_size(batch);
-    for (i = 0; i < n; ) {
-        odp_port_t port = ports[i];
-        struct dp_packet_batch run;
-
-        dp_packet_batch_init(&run);
-        while (i < n && ports[i] == port) {
-            dp_packet_batch_add(&run, batch->packets[i++]);
-        }
-        if (port != ODPP_NONE) {
-            execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP,
-                        odp_to_u32(port), &run);
-        } else {
-            execute_u32(execute, aux, OVS_ACTION_ATTR_OUTPUT,
-                        odp_to_u32(pop->local), &run);
-        }
-    }
+    deliver(&run, run_port, pop, execute, aux);
+    dp_packet_batch_destroy(&run);
 }
 
 /* Almost all packets are frames of eoip, and pay nothing for the others: they
@@ -1385,17 +1410,19 @@ pop_shared(struct dp_packet_batch *batch, const struct eoip_pop *pop,
     dp_packet_batch_apply_cutlen(batch);
     if (eoip == ODPP_NONE) {
         sort_out(batch, pop, execute, aux);
-        return;
-    }
-    dp_packet_batch_init(&aside);
-    set_aside = &aside;
-    execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP, odp_to_u32(eoip),
-                batch);
-    set_aside = NULL;
-    if (!dp_packet_batch_is_empty(&aside)) {
+    } else {
+        dp_packet_batch_init(&aside);
+        set_aside = &aside;
+        execute_u32(execute, aux, OVS_ACTION_ATTR_TUNNEL_POP,
+                    odp_to_u32(eoip), batch);
+        set_aside = NULL;
         sort_out(&aside, pop, execute, aux);
+        dp_packet_batch_destroy(&aside);
+        set_aside = outer;
     }
-    set_aside = outer;
+    if (!should_steal) {
+        dp_packet_batch_destroy(&mine);
+    }
 }
 
 static void
@@ -1411,9 +1438,47 @@ inherits_df(const struct netdev *tunnel)
 }
 
 static void
-port_changed(const char *type, odp_port_t port)
+port_added(const struct netdev *tunnel, odp_port_t port)
 {
-    eoip_port_set(type, odp_to_u32(port));
+    if (!is_in_kernel(tunnel)) {
+        eoip_port_add(netdev_get_type(tunnel), odp_to_u32(port));
+    }
+}
+
+static void
+port_deleted(const struct netdev *tunnel, odp_port_t port)
+{
+    if (!is_in_kernel(tunnel)) {
+        eoip_port_delete(netdev_get_type(tunnel), odp_to_u32(port));
+    }
+}
+
+/* OVS has one rule for all tunnels of IP protocol 47 at an address, for packets
+ * that are not fragments; and the port in it may be one that has gone.  EoIPv6
+ * is found under the same rule, and of later fragments over IPv6 a flow does
+ * not say what is in them. */
+static odp_port_t
+port_lookup(struct flow *flow, struct flow_wildcards *wc)
+{
+    uint8_t nw_proto = flow->nw_proto, nw_frag = flow->nw_frag;
+    bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
+    bool ours = eoip_own_port() != EOIP_NO_PORT
+                && (is_ipv6 ? nw_proto == EOIP6_IPPROTO
+                              || nw_proto == IPPROTO_FRAGMENT
+                            : nw_proto == EOIP_IPPROTO);
+    odp_port_t port;
+
+    if (ours) {
+        flow->nw_proto = IPPROTO_GRE;
+        flow->nw_frag = 0;
+    }
+    port = tnl_port_map_lookup(flow, wc);
+    flow->nw_proto = nw_proto;
+    flow->nw_frag = nw_frag;
+    if (port != ODPP_NONE && (ours || nw_proto == IPPROTO_GRE)) {
+        port = u32_to_odp(ours ? eoip_own_port() : eoip_neighbour_port());
+    }
+    return port;
 }
 
 static void
@@ -1462,7 +1527,9 @@ eoip_provider_register(void)
 {
     static const struct eoip_hooks hooks = {
         .complete_class = complete_class,
-        .port_changed = port_changed,
+        .port_added = port_added,
+        .port_deleted = port_deleted,
+        .port_lookup = port_lookup,
         .shares_pop = eoip_is_shared,
         .pop_shared = pop_shared,
         .kept_back = kept_back,

@@ -125,6 +125,17 @@ open_tunnel(const char *name, const char *remote)
     return netdev;
 }
 
+/* From now on the tunnels of 'type' are at 'port'. */
+static void
+add_port(const char *name, const char *type, uint32_t port)
+{
+    struct netdev *netdev;
+
+    REQUIRE(!netdev_open(name, type, &netdev));
+    eoip_hooks->port_added(netdev, u32_to_odp(port));
+    netdev_close(netdev);
+}
+
 int
 LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
 {
@@ -142,9 +153,9 @@ LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
 
     netdevs[0] = open_tunnel("e4", "192.0.2.1");
     netdevs[1] = open_tunnel("e6", "2001:db8::1");
-    eoip_hooks->port_changed("eoip", u32_to_odp(EOIP));
-    eoip_hooks->port_changed("gre", u32_to_odp(GRE));
-    eoip_hooks->port_changed("ip6gre", u32_to_odp(IP6GRE));
+    add_port("p4", "eoip", EOIP);
+    add_port("g4", "gre", GRE);
+    add_port("g6", "ip6gre", IP6GRE);
 
     /* What waits is let go of below, not because this process is slow. */
     smap_add(&settings, "eoip-reassembly-timeout", "60000");

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The only place that knows how releases of Open vSwitch differ.
+ *
+ * netdev-eoip.c is written for the newest form of an interface; what older
+ * releases lack is made here.  Features are asked for, never version numbers:
+ * a macro, or a probe in ovs-features. */
+
+#ifndef OVS_COMPAT_H
+#define OVS_COMPAT_H 1
+
+#include "ovs-features.h"
+
+#include "dp-packet.h"
+#include "netdev-native-tnl.h"
+
+/* Batches grow since 4.0; before, they held NETDEV_MAX_BURST packets. */
+#ifdef OVS_HAVE_DYNAMIC_BATCH
+static inline bool
+dp_packet_batch_has_room(const struct dp_packet_batch *batch OVS_UNUSED)
+{
+    return true;
+}
+#else
+#define dp_packet_batch_reset dp_packet_batch_init
+
+static inline bool
+dp_packet_batch_has_room(const struct dp_packet_batch *batch)
+{
+    return !dp_packet_batch_is_full(batch);
+}
+
+static inline void
+dp_packet_batch_destroy(struct dp_packet_batch *batch OVS_UNUSED)
+{
+}
+#endif
+
+/* dp_packet_ip_checksum_valid() was another name in 3.2 to 3.5. */
+#ifndef OVS_HAVE_CHECKSUM_VALID
+#define dp_packet_ip_checksum_valid dp_packet_ip_checksum_good
+#endif
+
+/* Says nothing any more of checksums and segments of 'packet', which has got
+ * other headers than those that it was said of.  Its hash stays. */
+static inline void
+dp_packet_forget_offload(struct dp_packet *packet)
+{
+#ifdef OVS_HAVE_PACKET_OFFLOADS
+    packet->offloads = 0;
+#else
+    *dp_packet_ol_flags_ptr(packet) &= DP_PACKET_OL_RSS_HASH
+                                       | DP_PACKET_OL_FLOW_MARK
+                                       | ~DP_PACKET_OL_SUPPORTED_MASK;
+#endif
+#ifdef OVS_HAVE_CSUM_START
+    packet->csum_start = packet->csum_offset = 0;
+#endif
+}
+
+/* A flow label since 3.2. */
+#ifndef OVS_HAVE_BUILD_HEADER_LABEL
+#define netdev_tnl_ip_build_header(DATA, PARAMS, NW_PROTO, LABEL) \
+    netdev_tnl_ip_build_header(DATA, PARAMS, NW_PROTO)
+#endif
+
+/* One argument more since 3.1.1. */
+#ifndef OVS_HAVE_PORT_QUERY_WARN
+#define dpif_port_query_by_number(DPIF, PORT_NO, PORT, WARN) \
+    dpif_port_query_by_number(DPIF, PORT_NO, PORT)
+#endif
+
+/* .push_header is told of the device that a frame came from since 4.0. */
+#ifdef OVS_HAVE_PUSH_HEADER_INGRESS
+#define OVS_PUSH_HEADER_INGRESS const struct netdev *ingress OVS_UNUSED,
+#else
+#define OVS_PUSH_HEADER_INGRESS
+#endif
+
+#endif /* ovs-compat.h */

@@ -257,27 +257,33 @@ TEST(Mss, AWrongChecksumStaysWrong)
     }
 }
 
-// Whatever the checksum was: the sum of its change carries once, or twice.
+// Whatever the checksum was: its change carries never, once, or twice.  Twice
+// takes an odd offset and a last byte that grows.
 TEST(Mss, AnyChecksumStaysRight)
 {
-    const Segment segment;
-    Buffer frame = segment.frame();
-    const std::ptrdiff_t tcp_at = std::ptrdiff_t(segment.tcp_offset());
-    const std::uint16_t zero_sum = [&] {
-        Buffer tcp(frame.begin() + tcp_at, frame.end());
-        tcp[4] = tcp[5] = tcp[16] = tcp[17] = 0;
-        return segment.checked_sum(tcp);
-    }();
-    for (std::uint32_t i = 0; i < 0x10000; i++) {
-        const std::uint32_t sum = zero_sum + i;
-        store_be16(&frame[std::size_t(tcp_at) + 4], std::uint16_t(i));
-        store_be16(&frame[std::size_t(tcp_at) + 16],
-                   std::uint16_t(~(sum + (sum >> 16))));
-        store_be16(&frame[std::size_t(tcp_at) + 22], 1460);
-        ASSERT_TRUE(clamp_mss(frame, kMtu));
-        ASSERT_EQ(segment.checked_sum({frame.begin() + tcp_at, frame.end()}),
-                  0xffff)
-            << i;
+    for (const std::size_t nops : {0, 1}) {
+        Segment segment{.options = Buffer(nops, 1)};
+        append(segment.options, mss_option(1536));
+        Buffer frame = segment.frame();
+        const std::size_t tcp_at = segment.tcp_offset();
+        const std::uint16_t zero_sum = [&] {
+            Buffer tcp(frame.begin() + std::ptrdiff_t(tcp_at), frame.end());
+            tcp[4] = tcp[5] = tcp[16] = tcp[17] = 0;
+            return segment.checked_sum(tcp);
+        }();
+        for (std::uint32_t i = 0; i < 0x10000; i++) {
+            const std::uint32_t sum = zero_sum + i;
+            store_be16(&frame[tcp_at + 4], std::uint16_t(i));
+            store_be16(&frame[tcp_at + 16],
+                       std::uint16_t(~(sum + (sum >> 16))));
+            store_be16(&frame[tcp_at + 22 + nops], 1536);
+            ASSERT_TRUE(clamp_mss(frame, kMtu));
+            ASSERT_EQ(
+                segment.checked_sum(
+                    {frame.begin() + std::ptrdiff_t(tcp_at), frame.end()}),
+                0xffff)
+                << i;
+        }
     }
 }
 

@@ -8,12 +8,12 @@ import contextlib
 
 from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, check,
                      check_equal, only, until)
-from packets import ipv4, ipv6
+from packets import eoipv6, ipv4, ipv6
 from test_keepalive import SAME, Peer, shown
 
 UP = ["--plain-b"]
 
-# Site a's second addresses, which no route chooses by itself.
+# Site a's second addresses.
 SECOND = "192.0.2.11"
 SECOND6 = "2001:db8::11"
 
@@ -69,17 +69,22 @@ def test_sent_bytes(sandbox):
 
 
 def test_sent_bytes_ipv6(sandbox):
-    """The same over IPv6."""
+    """The same over IPv6, from either address: left alone, the kernel chooses
+    the one that came last."""
     with address(sandbox, f"{SECOND6}/64", "nodad"), \
             sandbox.wire("b") as underlay:
-        sandbox.add_tunnel("a", remote_ip=ADDRESS6["b"], in_key=321,
-                           out_key=1234, ttl=7, tos=184, local_ip=SECOND6)
-        seen = underlay.wait_for(
-            lambda packet: packet[12:14] == b"\x86\xdd" and packet[20] == 97,
-            "no keepalive")
-        check_equal("the keepalive", seen[14:56].hex(), ipv6(
-            bytes.fromhex("43d2"), src=SECOND6, dst=ADDRESS6["b"], hops=7,
-            traffic_class=184).hex())
+        for key, source in (1234, ADDRESS6["a"]), (1235, SECOND6):
+            sandbox.add_tunnel("a", f"e{key}", remote_ip=ADDRESS6["b"],
+                               in_key=321, out_key=key, ttl=7, tos=184,
+                               local_ip=source)
+            seen = underlay.wait_for(
+                lambda packet: packet[12:14] == b"\x86\xdd" and packet[20] == 97
+                and packet[54:56] == eoipv6(b"", key),
+                f"no keepalive of {key}")
+            check_equal("the keepalive", seen[14:56].hex(), ipv6(
+                eoipv6(b"", key), src=source, dst=ADDRESS6["b"], hops=7,
+                traffic_class=184).hex())
+            sandbox.vsctl("a", "del-port", "br0", f"e{key}")
 
 
 @only("netdev", SAME)

@@ -191,8 +191,8 @@ void take_keepalive(const in6_addr &remote, const in6_addr &local,
 KeepaliveSocket raw4(AF_INET, done, take_keepalive);
 KeepaliveSocket raw6(AF_INET6, done, take_keepalive);
 
-// True if the kernel has a device of this name.  Asked for every keepalive, so
-// the answers are kept for a second.
+// False if the kernel has no device of this name.  Asked for every keepalive,
+// so the answers are kept for a second.
 bool is_device(const char *name)
 {
     static auto &known = *new std::map<std::string, bool, std::less<>>;
@@ -206,7 +206,8 @@ bool is_device(const char *name)
     if (found != known.end()) {
         return found->second;
     }
-    return known[name] = if_nametoindex(name) != 0;
+    // Who cannot ask, for lack of a descriptor, hears it from the raw socket.
+    return known[name] = if_nametoindex(name) != 0 || errno != ENODEV;
 }
 
 // 'egress' is where OVS's route to the peer leads.

@@ -7,6 +7,7 @@ in here and not in the tests."""
 
 import functools
 import json
+import math
 import os
 import re
 import struct
@@ -220,6 +221,16 @@ class Sandbox:
     def shown(self, site):
         """What `eoip/show` says."""
         return json.loads(self.appctl(site, "eoip/show", "-f", "json"))
+
+    def pace(self):
+        """Seconds, whole and 1 at least, in which a test has looked twice at
+        the switch and its database: more with sanitizers, in an emulator,
+        beside other work.  What shall be seen must last for longer."""
+        begun = time.monotonic()
+        for _ in range(2):
+            self.shown("a")
+            self.vsctl("a", "list-ports", "br0")
+        return math.ceil(time.monotonic() - begun)
 
     def statistics(self, site, port="e1"):
         """What `eoip/show` counts of one tunnel."""

@@ -6,6 +6,7 @@
  */
 #include <linux/icmpv6.h>
 #include <linux/ipv6.h>
+#include <net/addrconf.h>
 #include <net/icmp.h>
 #include <net/ip6_route.h>
 #include <net/ip6_tunnel.h>
@@ -111,7 +112,22 @@ static int eoip_ipv6_error(struct sk_buff *skb, struct inet6_skb_parm *opt,
 	return 0;
 }
 
-/* As eoip_ipv4_route(). */
+/*
+ * Whether packets may leave from the local address of @path.  IPv4's routing
+ * asks that itself.
+ */
+static bool eoip_ipv6_may_send_from(const struct eoip_device *device,
+				    const struct eoip_path *path)
+{
+	return ipv6_addr_any(&path->local) ||
+	       path->flow_flags & FLOWI_FLAG_ANYSRC ||
+	       ipv6_chk_addr(device->net, &path->local, NULL, 0);
+}
+
+/*
+ * As eoip_ipv4_route().  Routes in a cache are looked up anew when the host
+ * gets or loses an address.
+ */
 struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 				  struct eoip_path *path, u32 hash,
 				  struct dst_cache *cache)
@@ -130,6 +146,8 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 	dst = cache ? dst_cache_get_ip6(cache, &path->local) : NULL;
 	if (dst)
 		return dst;
+	if (!eoip_ipv6_may_send_from(device, path))
+		return ERR_PTR(-EADDRNOTAVAIL);
 	dst = ipv6_stub->ipv6_dst_lookup_flow(device->net, NULL, &fl6, NULL);
 	if (IS_ERR(dst))
 		return dst;

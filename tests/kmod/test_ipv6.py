@@ -275,6 +275,28 @@ def test_outer_header(bed):
     check_equal("inherited class, hop limit", seen(), (0x48 | ECT_0, 5))
 
 
+def test_local_not_ours(bed):
+    """A local address that the host does not have: nothing leaves from it, as
+    over IPv4, and frames go when it has come, and no longer when it has
+    gone."""
+    underlay(bed)
+    tunnel(bed, local="fd01::77")
+
+    def no_route(count):
+        with bed.wire("a", "e1") as sender:
+            sender.send(ARP_REQUEST)
+        check_equal("counters", {name: value for name, value
+                                 in bed.counters("a").items() if value},
+                    {"tx_drop_no_route": count})
+
+    no_route(1)
+    bed.ip("a", "addr add fd01::77/64 dev u nodad")
+    check_equal("source", sent(bed, ARP_REQUEST)[8:24].hex(),
+                "fd01" + "00" * 13 + "77")
+    bed.ip("a", "addr del fd01::77/64 dev u")
+    no_route(2)
+
+
 def test_df(bed):
     """df=set forbids fragments here as well; they are made without."""
     underlay(bed)

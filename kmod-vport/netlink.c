@@ -226,6 +226,12 @@ static int eoip_check_family(const struct eoip_params *params,
 			       "eoip: id must be from 0 to 4095 with an IPv6 remote");
 		return -ERANGE;
 	}
+	if (ipv6 && !params->link &&
+	    ipv6_addr_type(&params->remote) & IPV6_ADDR_LINKLOCAL) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: a link-local remote needs a link, for it is another host on each");
+		return -EINVAL;
+	}
 	if (ipv6 && !IS_ENABLED(CONFIG_IPV6)) {
 		NL_SET_ERR_MSG(extack, "eoip: this kernel has no IPv6");
 		return -EAFNOSUPPORT;

@@ -275,6 +275,34 @@ def test_outer_header(bed):
     check_equal("inherited class, hop limit", seen(), (0x48 | ECT_0, 5))
 
 
+def test_link_local(bed):
+    """A remote of fe80::/10 is another host on each link, so it takes one."""
+    underlay(bed)
+    for where, other in (("a", "b"), ("b", "a")):
+        bed.ip(where, f"addr add fe80::{where}/64 dev u nodad",
+               f"neigh replace fe80::{other} lladdr "
+               f"{MAC[other].hex(':')} dev u nud permanent")
+    good = {"remote": "fe80::b", "link": bed.link("a", "u").index}
+    for options in ({**good, "link": 0}, {"remote": "fe80::b"}):
+        try:
+            tunnel(bed, **options)
+        except rtnl.NetlinkError as error:
+            check("link-local" in error.message, error.message)
+        else:
+            check(False, f"{options} was not refused")
+    tunnel(bed, address=INNER["a"], **good)
+    tunnel(bed, "b", address=INNER["b"], remote="fe80::a",
+           link=bed.link("b", "u").index)
+    bed.ping_both_ways()
+    try:
+        bed.rtnl("a").change("e1", {"link": 0})
+    except rtnl.NetlinkError as error:
+        check("link-local" in error.message, error.message)
+    else:
+        check(False, "the link was given up")
+    bed.ping_both_ways()
+
+
 def test_local_not_ours(bed):
     """A local address that the host does not have: nothing leaves from it, as
     over IPv4, and frames go when it has come, and no longer when it has

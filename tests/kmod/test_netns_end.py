@@ -11,7 +11,7 @@ import contextlib
 import threading
 
 from bed import mac_text
-from packets import ARP_REQUEST, eoip, eoipv6, ethernet, ipv4, ipv6
+from packets import ARP_REQUEST, eoip, eoipv6, ethernet, ipv4, ipv6, tcp
 from sandbox import run, until
 
 ROUNDS = 15
@@ -86,7 +86,9 @@ def test_ipv6(bed):
 
 
 def gro_packet(tunnel_id=100):
-    return ethernet(ipv4(eoip(ARP_REQUEST, tunnel_id), src="198.51.100.2",
+    """With TCP inside, as nothing else is joined."""
+    frame = ethernet(tcp(bytes(100), 0), X)
+    return ethernet(ipv4(eoip(frame, tunnel_id), src="198.51.100.2",
                          dst="198.51.100.1"), X, V, 0x800)
 
 

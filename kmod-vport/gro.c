@@ -46,11 +46,18 @@ static bool eoip_gro_ends_at(const struct eoip_gro_packet *packet,
 			     const struct net_device *lower)
 {
 	struct net *net = dev_net(dev);
+	const struct eoip_tunnel *tunnel;
+	struct eoip_device *device;
 
-	if (!eoip_tunnels_find(eoip_net_get(net), &packet->remote,
-			       &packet->local, packet->id, dev->ifindex,
-			       lower->ifindex))
+	device = eoip_tunnels_find(eoip_net_get(net), &packet->remote,
+				   &packet->local, packet->id, dev->ifindex,
+				   lower->ifindex);
+	if (!device)
 		return false;
+	/* A tunnel from one address to another need not ask whose it is. */
+	tunnel = rcu_dereference(device->tunnel);
+	if (tunnel && !ipv6_addr_any(&tunnel->params.local))
+		return true;
 	if (packet->ipv6)
 		return IS_ENABLED(CONFIG_IPV6) &&
 		       ipv6_chk_addr(net, &packet->local, NULL, 0);
@@ -130,7 +137,7 @@ static bool eoip_gro_is_ours(const struct sk_buff *skb, const void *hdr,
 			 offsetofend(struct iphdr, protocol))
 
 /* Whether a frame is TCP, behind one VLAN tag at most. */
-static bool eoip_gro_is_tcp(const struct ethhdr *eth)
+static __always_inline bool eoip_gro_is_tcp(const struct ethhdr *eth)
 {
 	const __be16 *type = &eth->h_proto;
 	const void *ip;
@@ -152,8 +159,8 @@ static bool eoip_gro_is_tcp(const struct ethhdr *eth)
  * Mark those of @head that are of another tunnel than the packet @skb, whose
  * tunnel is @id.  Return whether one is of the same.
  */
-static bool eoip_gro_match(struct list_head *head, struct sk_buff *skb,
-			   int id, bool ipv6)
+static __always_inline bool
+eoip_gro_match(struct list_head *head, struct sk_buff *skb, int id, bool ipv6)
 {
 	const unsigned int offset = skb_gro_offset(skb);
 	struct sk_buff *held;
@@ -199,7 +206,8 @@ eoip_gro_join(struct list_head *head, struct sk_buff *skb, const void *hdr,
 
 	skb_gro_pull(skb, header_len);
 	skb_gro_postpull_rcsum(skb, hdr, header_len);
-	done = call_gro_receive(eth_gro_receive, head, skb);
+	/* The mark bounds how often this is gone through, so no count does. */
+	done = eth_gro_receive(head, skb);
 	flush = 0;
 out:
 	skb_gro_flush_final(skb, done, flush);

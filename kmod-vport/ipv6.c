@@ -11,7 +11,6 @@
 #include <net/ip6_route.h>
 #include <net/ip6_tunnel.h>
 #include <net/ipv6.h>
-#include <net/ipv6_stubs.h>
 #include <net/protocol.h>
 #include <net/xfrm.h>
 
@@ -148,7 +147,7 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 		return dst;
 	if (!eoip_ipv6_may_send_from(device, path))
 		return ERR_PTR(-EADDRNOTAVAIL);
-	dst = ipv6_stub->ipv6_dst_lookup_flow(device->net, NULL, &fl6, NULL);
+	dst = ip6_dst_lookup_flow(device->net, NULL, &fl6, NULL);
 	if (IS_ERR(dst))
 		return dst;
 	path->local = fl6.saddr;

@@ -65,11 +65,11 @@ static inline bool eoip_params_are_ipv6(const struct eoip_params *params)
 	return !params->external && !ipv6_addr_v4mapped(&params->remote);
 }
 
-/* What a packet is looked up by; no padding, since it is hashed as bytes. */
+/* What a packet is looked up by. */
 struct eoip_key {
 	const struct eoip_net *underlay;
 	struct in6_addr remote;
-	unsigned long id;
+	u32 id;
 };
 
 struct eoip_tunnel {

@@ -17,6 +17,8 @@
  * eoip_tunnel_set().  Kernels that have a lock for each namespace as well
  * still hold the global one around rtnl_link_ops, ndo_init and ndo_uninit.
  */
+#include <linux/hash.h>
+#include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/rhashtable.h>
@@ -29,10 +31,33 @@
 static unsigned int eoip_net_id __read_mostly;
 static struct rhltable eoip_tunnels;
 
+/* Only who may make tunnels can make two of one hash. */
+static u32 eoip_key_hash(const void *data, u32 len, u32 seed)
+{
+	const struct eoip_key *key = data;
+
+	return jhash_3words(ipv6_addr_hash(&key->remote), key->id,
+			    hash32_ptr(key->underlay), seed);
+}
+
+/* Nonzero if they differ. */
+static int eoip_key_compare(struct rhashtable_compare_arg *arg,
+			    const void *object)
+{
+	const struct eoip_tunnel *tunnel = object;
+	const struct eoip_key *key = arg->key;
+
+	return key->id != tunnel->key.id ||
+	       key->underlay != tunnel->key.underlay ||
+	       !ipv6_addr_equal(&key->remote, &tunnel->key.remote);
+}
+
 static const struct rhashtable_params eoip_tunnels_params = {
 	.head_offset = offsetof(struct eoip_tunnel, node),
 	.key_offset = offsetof(struct eoip_tunnel, key),
 	.key_len = sizeof(struct eoip_key),
+	.hashfn = eoip_key_hash,
+	.obj_cmpfn = eoip_key_compare,
 	.automatic_shrinking = true,
 };
 

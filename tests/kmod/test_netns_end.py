@@ -15,6 +15,8 @@ from packets import ARP_REQUEST, eoip, eoipv6, ethernet, ipv4, ipv6, tcp
 from sandbox import run, until
 
 ROUNDS = 15
+# Which take their time to go down, while w still receives.
+OTHERS = 60
 X, V = bytes.fromhex("020000000021"), bytes.fromhex("020000000022")
 
 
@@ -53,7 +55,8 @@ def add_x(bed):
     bed.offloads("b", "v", tso=False)
     bed.offloads("x", "w", gro=True)
     bed.ip("x", "link set w up", "addr add fd00::1/64 dev w nodad",
-           "addr add 198.51.100.1/24 dev w")
+           "addr add 198.51.100.1/24 dev w",
+           *(f"link add d{n} up type dummy" for n in range(OTHERS)))
 
 
 def end_under(bed, data, prepare=lambda: None):

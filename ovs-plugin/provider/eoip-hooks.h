@@ -106,6 +106,9 @@ extern const struct eoip_hooks *eoip_hooks;
 /* Called by ovs-vswitchd's main() before any netdev class is registered. */
 void eoip_provider_register(void);
 
+/* Prints what ovs-vswitchd --version says of EoIP. */
+void eoip_print_version(void);
+
 /* Replaces '*errp', which says that 'netdev' could not be added to 'bridge'
  * because of 'error', by a sentence that says what to do, if 'netdev' is of
  * type "eoip" and the datapath, of 'dp_type', is a kernel without EoIP. */

@@ -1544,3 +1544,13 @@ eoip_provider_register(void)
     BUILD_ASSERT(ODPP_NONE == ODP_PORT_C(EOIP_NO_PORT));
     eoip_hooks = &hooks;
 }
+
+void
+eoip_print_version(void)
+{
+#ifdef EOIP_OVS_UNTESTED
+    puts("with EoIP, untested with this release of Open vSwitch");
+#else
+    puts("with EoIP");
+#endif
+}

@@ -23,7 +23,8 @@
 
 /*
  * Where the TCP header of the parsed frame is, or -1 if the frame has none or
- * is no SYN.  @headers are the bytes of IP and TCP headers.
+ * is no SYN.  @headers are the bytes between Ethernet and TCP's payload, VLAN
+ * tags among them.
  */
 static int eoip_mss_find_syn(const struct sk_buff *skb, unsigned int *headers)
 {
@@ -50,6 +51,7 @@ static int eoip_mss_find_syn(const struct sk_buff *skb, unsigned int *headers)
 	}
 	if (protocol != IPPROTO_TCP || fragment || offset < 0)
 		return -1;
+	*headers += skb_network_offset(skb) - ETH_HLEN;
 	tcp = skb_header_pointer(skb, offset, sizeof(*tcp), &tcp_buffer);
 	return tcp && tcp->syn ? offset : -1;
 }

@@ -145,8 +145,8 @@ bool Address::is_ipv4() const
 
 bool Address::is_host() const
 {
-    return is_ipv4() ? !is_martian_source(&bytes[kMapped])
-                     : !is_martian_source6(bytes.data());
+    return is_ipv4() ? !eoip_is_martian_source(&bytes[kMapped])
+                     : !eoip_is_martian_source6(bytes.data());
 }
 
 bool Address::is_link_local() const

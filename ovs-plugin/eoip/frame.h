@@ -15,6 +15,8 @@
 
 namespace eoip {
 
+using Bytes = std::span<const std::uint8_t>;
+
 inline constexpr std::size_t kVlanTags = 2;  // As many as are looked behind.
 
 [[nodiscard]] inline bool is_vlan(std::uint16_t ethertype)
@@ -27,7 +29,7 @@ inline constexpr std::size_t kVlanTags = 2;  // As many as are looked behind.
 [[nodiscard]] inline std::size_t ethertype_offset(const std::uint8_t *frame)
 {
     std::size_t at = 12;
-    for (std::size_t i = 0; i < kVlanTags && is_vlan(load_be16(frame + at));
+    for (std::size_t i = 0; i < kVlanTags && is_vlan(eoip_load_be16(frame + at));
          i++) {
         at += 4;
     }
@@ -38,16 +40,16 @@ inline constexpr std::size_t kVlanTags = 2;  // As many as are looked behind.
 template <class Byte>
 [[nodiscard]] std::span<Byte> ip_of(std::span<Byte> frame)
 {
-    if (frame.size() < 14 + kIpv4HeaderBytes) {
+    if (frame.size() < 14 + EOIP_IPV4_HLEN) {
         return {};
     }
     const std::size_t type_at = ethertype_offset(frame.data());
-    const std::uint16_t type = load_be16(&frame[type_at]);
+    const std::uint16_t type = eoip_load_be16(&frame[type_at]);
     const std::span<Byte> ip = frame.subspan(type_at + 2);
     const bool is_ipv4 =
-        type == 0x0800 && ip.size() >= kIpv4HeaderBytes && ip[0] >> 4 == 4;
+        type == 0x0800 && ip.size() >= EOIP_IPV4_HLEN && ip[0] >> 4 == 4;
     const bool is_ipv6 =
-        type == 0x86dd && ip.size() >= kIpv6HeaderBytes && ip[0] >> 4 == 6;
+        type == 0x86dd && ip.size() >= EOIP_IPV6_HLEN && ip[0] >> 4 == 6;
     return is_ipv4 || is_ipv6 ? ip : std::span<Byte>();
 }
 
@@ -74,8 +76,8 @@ inline void take_over_ect1(std::span<std::uint8_t> frame)
     } else if ((ip[1] & 3) == 2) {
         // RFC 1624 for a word that is lower by one.
         ip[1] ^= 3;
-        const std::uint32_t sum = load_be16(&ip[10]) + std::uint32_t{1};
-        store_be16(&ip[10],
+        const std::uint32_t sum = eoip_load_be16(&ip[10]) + std::uint32_t{1};
+        eoip_store_be16(&ip[10],
                    static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16)));
     }
 }

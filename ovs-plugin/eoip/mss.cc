@@ -11,6 +11,10 @@ namespace {
 
 using Part = std::span<std::uint8_t>;
 
+constexpr std::uint8_t kTcp = EOIP_TCP;
+constexpr std::uint8_t kTcpSyn = EOIP_TCP_SYN;
+constexpr std::size_t kTcpHeaderBytes = EOIP_TCP_HLEN;
+
 constexpr std::size_t kIpv6Extensions = 8;  // As many as are looked behind.
 
 // What follows the first 'n' bytes; empty if there are fewer.
@@ -21,13 +25,13 @@ constexpr std::size_t kIpv6Extensions = 8;  // As many as are looked behind.
 
 [[nodiscard]] Part behind_ipv4(Part ip)
 {
-    if (ip.size() < kIpv4HeaderBytes || ip[0] >> 4 != 4 || ip[9] != kTcp
-        || load_be16(&ip[6]) & 0x1fff) {  // Not its beginning.
+    if (ip.size() < EOIP_IPV4_HLEN || ip[0] >> 4 != 4 || ip[9] != kTcp
+        || eoip_load_be16(&ip[6]) & 0x1fff) {  // Not its beginning.
         return {};
     }
     const std::size_t header = std::size_t{4} * (ip[0] & 0xf);
-    const std::size_t total = load_be16(&ip[2]);
-    if (header < kIpv4HeaderBytes || total > ip.size() || header > total) {
+    const std::size_t total = eoip_load_be16(&ip[2]);
+    if (header < EOIP_IPV4_HLEN || total > ip.size() || header > total) {
         return {};
     }
     return ip.subspan(header, total - header);
@@ -43,7 +47,7 @@ constexpr std::size_t kIpv6Extensions = 8;  // As many as are looked behind.
     case 60:  // Destination options.
         return 8 + std::size_t{8} * part[1];
     case 44:  // Fragment: only the first one has the TCP header.
-        return load_be16(&part[2]) & 0xfff8 ? 0 : 8;
+        return eoip_load_be16(&part[2]) & 0xfff8 ? 0 : 8;
     default:
         return 0;
     }
@@ -51,15 +55,15 @@ constexpr std::size_t kIpv6Extensions = 8;  // As many as are looked behind.
 
 [[nodiscard]] Part behind_ipv6(Part ip)
 {
-    if (ip.size() < kIpv6HeaderBytes || ip[0] >> 4 != 6) {
+    if (ip.size() < EOIP_IPV6_HLEN || ip[0] >> 4 != 6) {
         return {};
     }
-    const std::size_t payload = load_be16(&ip[4]);
-    if (payload > ip.size() - kIpv6HeaderBytes) {
+    const std::size_t payload = eoip_load_be16(&ip[4]);
+    if (payload > ip.size() - EOIP_IPV6_HLEN) {
         return {};
     }
     std::uint8_t kind = ip[6];
-    Part part = ip.subspan(kIpv6HeaderBytes, payload);
+    Part part = ip.subspan(EOIP_IPV6_HLEN, payload);
     for (std::size_t i = 0; i < kIpv6Extensions && kind != kTcp; i++) {
         const std::size_t n =
             part.size() < 8 ? 0 : extension_bytes(kind, part);
@@ -114,24 +118,24 @@ constexpr std::size_t kIpv6Extensions = 8;  // As many as are looked behind.
 // As RFC 1624 says, so that a wrong checksum stays wrong.
 void replace(Part tcp, std::size_t offset, std::uint16_t value)
 {
-    std::uint32_t sum = std::uint16_t(~load_be16(&tcp[16]));
-    sum += std::uint16_t(~word_at(offset, load_be16(&tcp[offset])));
+    std::uint32_t sum = std::uint16_t(~eoip_load_be16(&tcp[16]));
+    sum += std::uint16_t(~word_at(offset, eoip_load_be16(&tcp[offset])));
     sum += word_at(offset, value);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
-    store_be16(&tcp[16], static_cast<std::uint16_t>(~sum));
-    store_be16(&tcp[offset], value);
+    eoip_store_be16(&tcp[16], static_cast<std::uint16_t>(~sum));
+    eoip_store_be16(&tcp[offset], value);
 }
 
 }  // namespace
 
 bool may_be_syn(const std::uint8_t *frame, std::size_t n)
 {
-    if (n < kTcpFrameMin) {
+    if (n < EOIP_TCP_FRAME_MIN) {
         return false;
     }
     const std::size_t type_at = ethertype_offset(frame);
-    const std::uint16_t type = load_be16(frame + type_at);
+    const std::uint16_t type = eoip_load_be16(frame + type_at);
     const std::uint8_t *ip = frame + type_at + 2;
     std::size_t flags_at = type_at + 2 + 13;
 
@@ -145,7 +149,7 @@ bool may_be_syn(const std::uint8_t *frame, std::size_t n)
             // Behind extension headers, or something else.
             return ip[6] == 0 || ip[6] == 43 || ip[6] == 44 || ip[6] == 60;
         }
-        flags_at += kIpv6HeaderBytes;
+        flags_at += EOIP_IPV6_HLEN;
     } else {
         return false;
     }
@@ -158,15 +162,16 @@ bool clamp_mss(std::span<std::uint8_t> frame, std::size_t mtu)
         return false;
     }
     const std::size_t type_at = ethertype_offset(frame.data());
-    const bool ipv4 = load_be16(&frame[type_at]) == 0x0800;
+    const bool ipv4 = eoip_load_be16(&frame[type_at]) == 0x0800;
     const Part ip = frame.subspan(type_at + 2);
     const Part tcp = syn_header(ipv4 ? behind_ipv4(ip) : behind_ipv6(ip));
+    const std::size_t tags = type_at - 12;
     const std::size_t headers =
-        (ipv4 ? kIpv4HeaderBytes : kIpv6HeaderBytes) + kTcpHeaderBytes;
+        tags + (ipv4 ? EOIP_IPV4_HLEN : EOIP_IPV6_HLEN) + kTcpHeaderBytes;
     const std::size_t offset = tcp.empty() ? 0 : mss_offset(tcp);
 
     if (!offset || mtu <= headers
-        || load_be16(&tcp[offset]) <= mtu - headers) {
+        || eoip_load_be16(&tcp[offset]) <= mtu - headers) {
         return false;
     }
     replace(tcp, offset, static_cast<std::uint16_t>(mtu - headers));

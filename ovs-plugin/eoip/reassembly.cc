@@ -6,12 +6,13 @@
 #include "eoip/reassembly.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace eoip {
 
 namespace {
 
-constexpr std::size_t kPayloadMax = 65535 - kIpv4HeaderBytes;
+constexpr std::size_t kPayloadMax = 65535 - EOIP_IPV4_HLEN;
 constexpr std::size_t kPayloadMax6 = 65535;  // As IPv6 counts it.
 
 // What a piece or an assembly costs beside its bytes: nodes, vectors and the
@@ -36,9 +37,9 @@ void finish_ipv4(std::vector<std::uint8_t> &packet, bool congestion)
     if (congestion) {
         packet[1] |= 3;
     }
-    store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
-    store_be16(&packet[6], 0);
-    put_ipv4_checksum(packet.data());
+    eoip_store_be16(&packet[2], static_cast<std::uint16_t>(packet.size()));
+    eoip_store_be16(&packet[6], 0);
+    eoip_put_ipv4_checksum(packet.data());
 }
 
 void finish_ipv6(std::vector<std::uint8_t> &packet, bool congestion,
@@ -47,8 +48,8 @@ void finish_ipv6(std::vector<std::uint8_t> &packet, bool congestion,
     if (congestion) {
         packet[1] |= 0x30;
     }
-    store_be16(&packet[4],
-               static_cast<std::uint16_t>(packet.size() - kIpv6HeaderBytes));
+    eoip_store_be16(&packet[4],
+               static_cast<std::uint16_t>(packet.size() - EOIP_IPV6_HLEN));
     packet[6] = protocol;
 }
 
@@ -180,7 +181,7 @@ bool Reassembler::is_too_big(const Fragment &fragment) const
 {
     const bool ipv6 = fragment.key.protocol >> 8 == 6;
     return fragment.end()
-           > limits_.frame + (ipv6 ? kHeaderBytes6 : kHeaderBytes);
+           > limits_.frame + (ipv6 ? EOIP6_HLEN : EOIP_HLEN);
 }
 
 // True if 'fragment' and what is there already cannot be parts of one packet.
@@ -254,7 +255,7 @@ std::vector<std::uint8_t> Reassembler::assemble(const Key &key,
     const bool ipv6 = key.protocol >> 8 == 6;
     const bool congestion = assembly.ecn_seen & kCe;
     const std::size_t header_bytes =
-        ipv6 ? kIpv6HeaderBytes : kIpv4HeaderBytes;
+        ipv6 ? EOIP_IPV6_HLEN : EOIP_IPV4_HLEN;
     std::vector<std::uint8_t> packet;
 
     packet.reserve(header_bytes + assembly.end);
@@ -276,36 +277,36 @@ std::vector<std::uint8_t> Reassembler::assemble(const Key &key,
 bool Reassembler::parse_ipv4(Bytes packet, Fragment &fragment)
 {
     const std::uint8_t *header = packet.data();
-    if (packet.size() < kIpv4HeaderBytes) {
+    if (packet.size() < EOIP_IPV4_HLEN) {
         drop(EOIP_DROP_IP_HEADER);
         return false;
     }
-    const std::size_t total = load_be16(header + 2);
+    const std::size_t total = eoip_load_be16(header + 2);
     if (header[0] > 0x45) {
         drop(EOIP_DROP_IP_OPTIONS);
         return false;
     }
     if (header[0] < 0x45 || total > packet.size()
-        || total < kIpv4HeaderBytes) {
+        || total < EOIP_IPV4_HLEN) {
         drop(EOIP_DROP_IP_HEADER);
         return false;
     }
-    if (!ipv4_checksum_ok(header)) {
+    if (!eoip_ipv4_checksum_ok(header)) {
         drop(EOIP_DROP_IP_CHECKSUM);
         return false;
     }
 
-    if (is_martian(header)) {
+    if (eoip_is_martian(header)) {
         drop(EOIP_DROP_MARTIAN);
         return false;
     }
-    const std::uint64_t source = load_be32(header + 12);
-    fragment = {{{source << 32 | load_be32(header + 16)},
-                 load_be16(header + 4),
+    const std::uint64_t source = eoip_load_be32(header + 12);
+    fragment = {{{source << 32 | eoip_load_be32(header + 16)},
+                 eoip_load_be16(header + 4),
                  static_cast<std::uint16_t>(4 << 8 | header[9])},
-                packet.first(kIpv4HeaderBytes),
-                packet.subspan(kIpv4HeaderBytes, total - kIpv4HeaderBytes),
-                (load_be16(header + 6) & 0x1fffu) * 8,
+                packet.first(EOIP_IPV4_HLEN),
+                packet.subspan(EOIP_IPV4_HLEN, total - EOIP_IPV4_HLEN),
+                (eoip_load_be16(header + 6) & 0x1fffu) * 8,
                 !(header[6] & 0x20),
                 static_cast<std::uint8_t>(1 << (header[1] & 3))};
     if (fragment.is_malformed(kPayloadMax)) {
@@ -317,13 +318,13 @@ bool Reassembler::parse_ipv4(Bytes packet, Fragment &fragment)
 
 bool Reassembler::parse_ipv6(Bytes packet, Fragment &fragment)
 {
-    constexpr std::size_t kHeaders = kIpv6HeaderBytes + kFragmentHeaderBytes;
+    constexpr std::size_t kHeaders = EOIP_IPV6_HLEN + EOIP_FRAGMENT_HLEN;
     if (packet.size() < kHeaders) {
         drop(EOIP_DROP_IP_HEADER);
         return false;
     }
-    const std::size_t total = kIpv6HeaderBytes + load_be16(&packet[4]);
-    if (packet[6] != kFragmentHeader) {
+    const std::size_t total = EOIP_IPV6_HLEN + eoip_load_be16(&packet[4]);
+    if (packet[6] != EOIP_FRAGMENT_HEADER) {
         drop(EOIP_DROP_IP_OPTIONS);
         return false;
     }
@@ -332,17 +333,17 @@ bool Reassembler::parse_ipv6(Bytes packet, Fragment &fragment)
         return false;
     }
 
-    if (is_martian6(packet.data())) {
+    if (eoip_is_martian6(packet.data())) {
         drop(EOIP_DROP_MARTIAN);
         return false;
     }
-    const std::uint8_t *header = &packet[kIpv6HeaderBytes];
+    const std::uint8_t *header = &packet[EOIP_IPV6_HLEN];
     fragment = {{{},
-                 load_be32(header + 4),
+                 eoip_load_be32(header + 4),
                  static_cast<std::uint16_t>(6 << 8 | header[0])},
-                packet.first(kIpv6HeaderBytes),
+                packet.first(EOIP_IPV6_HLEN),
                 packet.subspan(kHeaders, total - kHeaders),
-                load_be16(header + 2) & 0xfff8u,
+                eoip_load_be16(header + 2) & 0xfff8u,
                 !(header[3] & 1),
                 static_cast<std::uint8_t>(1 << (packet[1] >> 4 & 3))};
     std::memcpy(fragment.key.addresses.data(), &packet[8], 32);

@@ -23,6 +23,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "eoip/frame.h"
 #include "eoip/wire6.h"
 
 namespace eoip {
@@ -105,7 +106,7 @@ private:
     // only keeps later fragments from beginning it anew.
     struct Assembly {
         Pieces pieces;  // Sorted, without overlap.
-        std::array<std::uint8_t, kIpv6HeaderBytes> header;  // Of offset 0.
+        std::array<std::uint8_t, EOIP_IPV6_HLEN> header;  // Of offset 0.
         std::size_t payload_bytes = 0;                      // In all pieces.
         std::size_t end = 0;        // Of the payload; 0: not known yet.
         std::uint8_t ecn_seen = 0;  // A bit for each code point.
@@ -149,8 +150,8 @@ private:
 // a fragment.  Of IPv6 what has the header of one is.
 [[nodiscard]] inline bool is_fragment(const std::uint8_t *packet)
 {
-    return packet[0] >> 4 == 6 ? packet[6] == kFragmentHeader
-                               : (load_be16(packet + 6) & 0x3fff) != 0;
+    return packet[0] >> 4 == 6 ? packet[6] == EOIP_FRAGMENT_HEADER
+                               : (eoip_load_be16(packet + 6) & 0x3fff) != 0;
 }
 
 }  // namespace eoip

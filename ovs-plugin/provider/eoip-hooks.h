@@ -4,7 +4,8 @@
  *
  * OVS links its library into every tool, and only ovs-vswitchd has the
  * provider.  So the library reaches it through 'eoip_hooks', which stays NULL
- * in the tools; what needs no state is inline here. */
+ * in the tools; below the table is what the patches call, in the order of the
+ * table. */
 
 #ifndef EOIP_HOOKS_H
 #define EOIP_HOOKS_H 1
@@ -49,48 +50,54 @@ struct eoip_hooks {
      * class of type "eoip". */
     void (*complete_class)(struct netdev_class *class);
 
-    /* There is one tunnel more, or less, at 'port' of a datapath.  Main
-     * thread. */
+    /* 'tunnel' is there, or goes, at 'port' of a datapath in userspace. */
     void (*port_added)(const struct netdev *tunnel, odp_port_t port);
     void (*port_deleted)(const struct netdev *tunnel, odp_port_t port);
 
     /* As tnl_port_map_lookup(), which it calls. */
-    odp_port_t (*port_lookup)(struct flow *flow, struct flow_wildcards *wc);
+    odp_port_t (*port_lookup)(struct flow *, struct flow_wildcards *);
 
     /* True if packets of IP protocol 47 have to be told apart, and there may be
      * EoIPv6. */
     bool (*shares_pop)(void);
 
-    /* The pop action with a struct eoip_pop.  'execute' with 'aux' executes
-     * others. */
-    void (*pop_shared)(struct dp_packet_batch *, const struct eoip_pop *,
-                       bool should_steal, odp_execute_cb execute, void *aux);
+    /* Executes the pop action with a struct eoip_pop.  Returns how many packets
+     * are dropped.  'execute' with 'aux' executes other actions. */
+    size_t (*pop)(struct dp_packet_batch *, const struct eoip_pop *,
+                  bool should_steal, odp_execute_cb execute, void *aux);
 
-    /* How many of the packets that the last pop in this thread took out of
-     * the batch were not dropped. */
-    size_t (*kept_back)(void);
+    /* A frame has come out of a tunnel of the kernel's datapath, and no port
+     * takes it.  Called by any thread. */
+    void (*unclaimed_in_kernel)(const struct flow *, const struct dpif *);
 
-    /* The packets of 'tunnel' leave through a device with this MTU. */
-    void (*underlay_mtu)(const struct netdev *tunnel, int mtu);
+    /* Executes the push action 'a', which is the first of the 'left' bytes of
+     * actions, as odp_execute_actions() has them.  Returns true if the actions
+     * behind it were executed as well, and the batch is empty. */
+    bool (*push)(void *dp, struct dp_packet_batch *, bool steal,
+                 const struct nlattr *a, unsigned int left,
+                 odp_execute_cb execute);
+
+    /* Puts a push action that counts frames of 'tunnel' with this flow, which
+     * translation has found no way for, as dropped. */
+    void (*put_drop)(struct ofpbuf *actions, const struct netdev *tunnel,
+                     const struct flow *, odp_port_t tunnel_port);
+
+    /* Bytes of the headers of a push action that go on the wire, and the
+     * tunnel key in them. */
+    size_t (*push_header_len)(const struct ovs_action_push_tnl *);
+    uint16_t (*push_key)(const struct ovs_action_push_tnl *);
+
+    /* Writes what is behind the IP header of a push action, and parses that and
+     * the parenthesis behind it from 's' + '*n' into 'push', whose Ethernet and
+     * IP headers are there.  Parsing returns true, advances '*n' and stores the
+     * length of the headers and what goes with them, if it is ours. */
+    void (*format_push)(const struct ovs_action_push_tnl *, struct ds *);
+    bool (*parse_push)(const char *s, int *n, struct ovs_action_push_tnl *,
+                       uint32_t *header_len);
 
     /* True if the packets of 'tunnel' take the DF bit of their frames.  Called
      * by any thread. */
     bool (*inherits_df)(const struct netdev *tunnel);
-
-    /* Drops from 'batch' the frames that no EoIP packet can carry, or that
-     * 'push' may not. */
-    void (*limit_push)(struct dp_packet_batch *batch,
-                       const struct ovs_action_push_tnl *push);
-
-    /* Sends the packets that limit_push() found too long for the underlay on
-     * their way in fragments. */
-    void (*fragment)(struct dp_packet_batch *,
-                     const struct ovs_action_push_tnl *push,
-                     odp_execute_cb execute, void *aux);
-
-    /* A packet has come out of a tunnel of a datapath, and no port takes it.
-     * Called by any thread. */
-    void (*unclaimed_frame)(const struct flow *flow, const struct dpif *);
 
     /* All interfaces are going to be configured: takes over the settings in
      * other_config of table Open_vSwitch, and whom to ask, until it comes
@@ -129,27 +136,6 @@ eoip_is_type(const struct netdev *netdev)
     return !strcmp(netdev_get_type(netdev), "eoip");
 }
 
-static inline void
-eoip_begin_config(const struct smap *other_config,
-                  const struct smap *(*wanted)(const char *name))
-{
-    eoip_hooks->begin_config(other_config, wanted);
-}
-
-/* What to report where a tunnel could be made neither as a device, because of
- * 'rtnl_error', nor as a vport of a type of its own, because of
- * 'vport_error'.  A kernel that does not know the type is the usual one, and
- * then the device's error is the reason. */
-static inline int
-eoip_port_add_error(const struct netdev *netdev, int rtnl_error,
-                    int vport_error)
-{
-    return vport_error == EAFNOSUPPORT && eoip_is_type(netdev)
-           ? rtnl_error : vport_error;
-}
-
-/* Pop. */
-
 /* The type that OVS's map of tunnel ports takes 'tunnel' for: it derives the IP
  * protocol from it, and knows that of gre. */
 static inline const char *
@@ -178,8 +164,7 @@ eoip_port_lookup(struct flow *flow, struct flow_wildcards *wc)
     return eoip_hooks->port_lookup(flow, wc);
 }
 
-/* Puts the action that pops packets of 'nw_proto', which may have to be told
- * apart. */
+/* Puts the action that pops packets of 'nw_proto' at 'tunnel'. */
 static inline void
 eoip_put_pop(struct ofpbuf *actions, uint8_t nw_proto, odp_port_t tunnel,
              odp_port_t local)
@@ -208,18 +193,6 @@ eoip_pop_get(const struct nlattr *a)
     return nl_attr_get_unspec(a, sizeof(struct eoip_pop));
 }
 
-/* Executes the pop action and returns true, if it is one of ours. */
-static inline bool
-eoip_pop(struct dp_packet_batch *batch, const struct nlattr *a,
-         bool should_steal, odp_execute_cb execute, void *aux)
-{
-    if (!eoip_pop_is_shared(a)) {
-        return false;
-    }
-    eoip_hooks->pop_shared(batch, eoip_pop_get(a), should_steal, execute, aux);
-    return true;
-}
-
 /* Parses the text form of the action at 's', as odp-util.c writes it, and puts
  * it.  Returns its length, or 0 if it is something else. */
 static inline int
@@ -237,49 +210,95 @@ eoip_parse_pop(const char *s, struct ofpbuf *actions)
     return n;
 }
 
-/* True while there are tunnels whose flows hold the underlay's MTU. */
-static inline bool
-eoip_depends_on_mtu(void)
+static inline size_t
+eoip_pop(struct dp_packet_batch *batch, const struct nlattr *a,
+         bool should_steal, odp_execute_cb execute, void *aux)
 {
-    return eoip_hooks && eoip_hooks->shares_pop();
+    return eoip_hooks->pop(batch, eoip_pop_get(a), should_steal, execute, aux);
 }
 
 static inline void
 eoip_unclaimed_frame(const struct flow *flow, const struct dpif *dpif)
 {
-    eoip_hooks->unclaimed_frame(flow, dpif);
+    eoip_hooks->unclaimed_in_kernel(flow, dpif);
 }
 
+static inline bool
+eoip_is_push(const struct nlattr *a)
+{
+    return nl_attr_type(a) == OVS_ACTION_ATTR_TUNNEL_PUSH && eoip_hooks
+           && ((const struct ovs_action_push_tnl *) nl_attr_get(a))->tnl_type
+              == OVS_VPORT_TYPE_EOIP;
+}
+
+static inline bool
+eoip_push(void *dp, struct dp_packet_batch *batch, bool steal,
+          const struct nlattr *a, unsigned int left, odp_execute_cb execute)
+{
+    return eoip_hooks->push(dp, batch, steal, a, left, execute);
+}
+
+/* Puts an action that counts frames as dropped, if the actions from 'offset' on
+ * do not push the headers of 'tunnel', where that is of type "eoip". */
+static inline void
+eoip_put_drop(struct ofpbuf *actions, size_t offset,
+              const struct netdev *tunnel, const struct flow *flow,
+              odp_port_t tunnel_port, bool is_last)
+{
+    const struct nlattr *a = ofpbuf_at(actions, offset, NLA_HDRLEN);
+    size_t start = 0;
+
+    if (!eoip_is_type(tunnel)) {
+        return;
+    }
+    if (a && nl_attr_type(a) == OVS_ACTION_ATTR_CLONE) {
+        a = nl_attr_get(a);
+    }
+    if (a && nl_attr_type(a) == OVS_ACTION_ATTR_TUNNEL_PUSH) {
+        return;
+    }
+    nl_msg_reset_size(actions, offset);
+    if (!is_last) {
+        start = nl_msg_start_nested(actions, OVS_ACTION_ATTR_CLONE);
+    }
+    eoip_hooks->put_drop(actions, tunnel, flow, tunnel_port);
+    if (!is_last) {
+        nl_msg_end_nested(actions, start);
+    }
+}
+
+/* Bytes that a push action puts in front of a frame. */
 static inline size_t
-eoip_kept_back(void)
+eoip_push_header_len(const struct ovs_action_push_tnl *push)
 {
-    return eoip_hooks ? eoip_hooks->kept_back() : 0;
+    return push->tnl_type == OVS_VPORT_TYPE_EOIP
+           ? eoip_hooks->push_header_len(push) : push->header_len;
 }
 
-/* Push. */
-
-static inline void
-eoip_limit_push(struct dp_packet_batch *batch,
-                const struct ovs_action_push_tnl *push)
+static inline uint16_t
+eoip_push_key(const struct ovs_action_push_tnl *push)
 {
-    if (push->tnl_type == OVS_VPORT_TYPE_EOIP) {
-        eoip_hooks->limit_push(batch, push);
-    }
+    return eoip_hooks ? eoip_hooks->push_key(push) : 0;
 }
 
 static inline void
-eoip_fragment(struct dp_packet_batch *batch,
-              const struct ovs_action_push_tnl *push, odp_execute_cb execute,
-              void *aux)
+eoip_format_push(const struct ovs_action_push_tnl *push, struct ds *ds)
 {
-    if (push->tnl_type == OVS_VPORT_TYPE_EOIP) {
-        eoip_hooks->fragment(batch, push, execute, aux);
+    if (eoip_hooks) {
+        eoip_hooks->format_push(push, ds);
     }
+}
+
+static inline bool
+eoip_parse_push(const char *s, int *n, struct ovs_action_push_tnl *push,
+                uint32_t *header_len)
+{
+    return eoip_hooks && eoip_hooks->parse_push(s, n, push, header_len);
 }
 
 /* In the flow of a frame that is to be sent: the outer DF bit is that of each
- * frame, which no flow holds.  Both datapaths read it; the kernel's learns of
- * it as of a flag that EoIP has no use for. */
+ * frame, which no flow holds.  The kernel's datapath learns of it as of a flag
+ * that EoIP has no use for. */
 #define FLOW_TNL_F_EOIP_INHERIT_DF FLOW_TNL_F_OAM
 
 static inline void
@@ -300,154 +319,23 @@ eoip_nw_proto(bool is_ipv6)
     return is_ipv6 ? EOIP6_IPPROTO : EOIP_IPPROTO;
 }
 
-/* True if the prepared header is that of EoIPv6. */
-static inline bool
-eoip_push_is_ipv6(const struct ovs_action_push_tnl *push)
-{
-    const struct eth_header *eth = (const void *) push->header;
-
-    return eth->eth_type == htons(ETH_TYPE_IPV6);
-}
-
-/* Bytes between Ethernet and the frame. */
-static inline size_t
-eoip_push_overhead(bool is_ipv6)
-{
-    return is_ipv6 ? IPV6_HEADER_LEN + EOIP6_HLEN : IP_HEADER_LEN + EOIP_HLEN;
-}
-
-/* The smallest MTU whose packets carry 8 bytes of a frame in fragments, the
- * least that a fragment has; or 1 byte in one piece, if that is more. */
-static inline size_t
-eoip_push_mtu_min(bool is_ipv6)
-{
-    return is_ipv6 ? IPV6_HEADER_LEN + 8 + 8 : IP_HEADER_LEN + EOIP_HLEN + 1;
-}
-
-/* The prepared header behind Ethernet. */
-static inline uint8_t *
-eoip_push_ip(const struct ovs_action_push_tnl *push)
-{
-    return (uint8_t *) push->header + ETH_HEADER_LEN;
-}
-
-static inline uint16_t
-eoip_push_key(const struct ovs_action_push_tnl *push)
-{
-    const uint8_t *ip = eoip_push_ip(push);
-    const uint8_t *eoip = ip + (eoip_push_is_ipv6(push) ? IPV6_HEADER_LEN
-                                                        : IP_HEADER_LEN);
-
-    return eoip_push_is_ipv6(push) ? (eoip[0] & 0xf0) << 4 | eoip[1]
-                                   : eoip[6] | eoip[7] << 8;
-}
-
-/* Until there is a frame, a length in the prepared header, that of EoIP or of
- * IPv6's payload, is that of the longest frame that the underlay carries in
- * one piece, or 0 for any. */
-static inline uint8_t *
-eoip_push_limit_at(const struct ovs_action_push_tnl *push)
-{
-    return eoip_push_ip(push) + (eoip_push_is_ipv6(push) ? 4
-                                                         : IP_HEADER_LEN + 4);
-}
-
-static inline uint16_t
-eoip_push_limit(const struct ovs_action_push_tnl *push)
-{
-    const uint8_t *limit = eoip_push_limit_at(push);
-
-    return limit[0] << 8 | limit[1];
-}
-
-/* The MTU that this stands for, if it is not 0. */
-static inline size_t
-eoip_push_mtu(const struct ovs_action_push_tnl *push)
-{
-    return eoip_push_overhead(eoip_push_is_ipv6(push)) + eoip_push_limit(push);
-}
-
 static inline void
-eoip_push_set_limit(struct ovs_action_push_tnl *push, uint16_t limit)
+eoip_begin_config(const struct smap *other_config,
+                  const struct smap *(*wanted)(const char *name))
 {
-    memcpy(eoip_push_limit_at(push), (uint8_t []) { limit >> 8, limit & 0xff },
-           2);
+    eoip_hooks->begin_config(other_config, wanted);
 }
 
-static inline void
-eoip_set_push_mtu(struct ovs_action_push_tnl *push,
-                  const struct netdev *tunnel, const struct netdev *underlay)
+/* What to report where a tunnel could be made neither as a device, because of
+ * 'rtnl_error', nor as a vport of a type of its own, because of
+ * 'vport_error'.  A kernel that does not know the type is the usual one, and
+ * then the device's error is the reason. */
+static inline int
+eoip_port_add_error(const struct netdev *netdev, int rtnl_error,
+                    int vport_error)
 {
-    int overhead, mtu;
-
-    if (push->tnl_type != OVS_VPORT_TYPE_EOIP
-        || netdev_get_mtu(underlay, &mtu)) {
-        return;
-    }
-    overhead = eoip_push_overhead(eoip_push_is_ipv6(push));
-    if (mtu > overhead) {
-        /* Below eoip_push_mtu_min() a frame goes in one piece or not at all. */
-        eoip_hooks->underlay_mtu(tunnel, mtu);
-        eoip_push_set_limit(push, MIN(mtu - overhead, EOIP_FRAME_MAX));
-    }
-}
-
-/* Writes what is behind the IP header of a push action. */
-static inline void
-eoip_format_header(const struct ovs_action_push_tnl *push, struct ds *ds)
-{
-    bool is_ipv6 = eoip_push_is_ipv6(push);
-    uint16_t limit = eoip_push_limit(push);
-
-    ds_put_format(ds, "eoip%s(id=%"PRIu16, is_ipv6 ? "6" : "",
-                  eoip_push_key(push));
-    if (limit) {
-        ds_put_format(ds, ",mtu=%"PRIuSIZE,
-                      eoip_push_overhead(is_ipv6) + limit);
-    }
-    ds_put_char(ds, ')');
-}
-
-/* Parses what eoip_format_header() wrote, and the parenthesis behind it, from
- * 's' + '*n' into 'push', whose Ethernet and IP headers are there.  Returns
- * true, advances '*n' and stores the length of all headers, if it is one. */
-static inline bool
-eoip_parse_header(const char *s, int *n, struct ovs_action_push_tnl *push,
-                  uint32_t *header_len)
-{
-    bool is_ipv6 = eoip_push_is_ipv6(push);
-    uint32_t overhead = eoip_push_overhead(is_ipv6);
-    uint32_t key, mtu = overhead;
-    uint8_t *ip = eoip_push_ip(push);
-    int end = *n;
-
-    if (!ovs_scan_len(s, &end, is_ipv6 ? "eoip6(id=%"SCNi32
-                                       : "eoip(id=%"SCNi32, &key)
-        || key > (is_ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX)) {
-        return false;
-    }
-    if (ovs_scan_len(s, &end, ",mtu=%"SCNi32, &mtu)
-        && (mtu < eoip_push_mtu_min(is_ipv6) || mtu > UINT16_MAX)) {
-        return false;
-    }
-    if (!ovs_scan_len(s, &end, "))")) {
-        return false;
-    }
-    if (is_ipv6) {
-        memcpy(ip + IPV6_HEADER_LEN,
-               (uint8_t []) { key >> 8 << 4 | EOIP6_MAGIC >> 8, key & 0xff },
-               EOIP6_HLEN);
-    } else {
-        memcpy(ip + IP_HEADER_LEN,
-               (uint8_t []) { EOIP_MAGIC >> 24, EOIP_MAGIC >> 16 & 0xff,
-                              EOIP_MAGIC >> 8 & 0xff, EOIP_MAGIC & 0xff,
-                              0, 0, key & 0xff, key >> 8 },
-               EOIP_HLEN);
-    }
-    eoip_push_set_limit(push, mtu - overhead);
-    *header_len = ETH_HEADER_LEN + overhead;
-    *n = end;
-    return true;
+    return vport_error == EAFNOSUPPORT && eoip_is_type(netdev)
+           ? rtnl_error : vport_error;
 }
 
 #endif /* eoip-hooks.h */

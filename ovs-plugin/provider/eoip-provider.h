@@ -26,115 +26,16 @@ struct smap;
 extern "C" {
 #endif
 
-/* Packets.  Called by any thread, once per packet; no locks, no heap. */
+/* What frames say.  Called by any thread; frames are hostile, and may end
+ * anywhere. */
 
-enum eoip_kind { EOIP_FRAME, EOIP_KEEPALIVE, EOIP_DROPPED };
-
-#define EOIP_KEY_KNOWN 1    /* 'key' was read, also from what is dropped. */
-#define EOIP_TRIMMED 2      /* Bytes behind the frame are to be cut off. */
-#define EOIP_TCP_SYN 4      /* The frame begins a TCP connection. */
-
-/* What a received packet turned out to be. */
-struct eoip_received {
-    uint8_t kind;           /* enum eoip_kind. */
-    uint8_t flags;          /* EOIP_KEY_KNOWN and so on. */
-    uint8_t drop;           /* enum eoip_drop, if EOIP_DROPPED. */
-    uint16_t key;
-    uint16_t frame_bytes;   /* If EOIP_FRAME: it begins at EOIP_OUTER_HLEN,
-                             * or over IPv6 at EOIP6_OUTER_HLEN. */
-};
-
-/* Bytes of an outer IP header without options and of the header behind it. */
-#define EOIP_OUTER_HLEN (20 + EOIP_HLEN)
-#define EOIP6_OUTER_HLEN (40 + EOIP6_HLEN)
-
-/* Looks at the packet of IP protocol 47 whose IPv4 header is at 'ip', where
- * 'n_bytes' can be read; they may include Ethernet padding.  Does not verify
- * the IPv4 checksum again if 'checksum_verified'. */
-void eoip_receive(const void *ip, size_t n_bytes, bool checksum_verified,
-                  struct eoip_received *);
-
-/* The same for a packet of any protocol whose IPv6 header is at 'ip'. */
-void eoip_receive6(const void *ip, size_t n_bytes, struct eoip_received *);
-
-/* The longest frame that is received: of others the packet is dropped. */
-void eoip_set_max_frame(size_t bytes);
-size_t eoip_max_frame(void);
-
-/* Writes the header that all frames of tunnel 'key' begin with, EoIP's of
- * EOIP_HLEN bytes or EoIPv6's of EOIP6_HLEN, to 'out'. */
-void eoip_put_header(void *out, uint16_t key);
-void eoip_put_header6(void *out, uint16_t key);
-
-/* Copies the 'EOIP_OUTER_HLEN' bytes of prepared headers at 'prepared' to
- * 'ip' and fills in what depends on the frame of 'frame_bytes': lengths, IP
- * id and IP checksum.  'frame_bytes' is at most EOIP_FRAME_MAX. */
-void eoip_put_outer(void *ip, const void *prepared, size_t frame_bytes);
-
-/* The same over IPv6, with 'EOIP6_OUTER_HLEN' bytes. */
-void eoip_put_outer6(void *ip, const void *prepared, size_t frame_bytes);
-
-/* In a prepared IPv4 header, where it is not used otherwise: DF is that of the
- * frame.  Not on the wire. */
-#define EOIP_IP_INHERIT_DF 0x8000
-
-/* The same in the flow label of a prepared IPv6 header, and, as IPv6 has no DF
- * bit, what is one over IPv4.  Not on the wire either, where it is 0. */
-#define EOIP6_LABEL_DF 0x1
-#define EOIP6_LABEL_INHERIT_DF 0x2
-
-/* Whether the packet of 'frame' of 'n_bytes' may not be fragmented, by the
- * prepared IP header at 'prepared'. */
-bool eoip_df(const void *prepared, const void *frame, size_t n_bytes);
-
-/* Replaces the mark in the completed header at 'ip' by that bit. */
-void eoip_put_df(void *ip, bool df);
+/* True if 'frame' is IPv4 that may not be fragmented; 'otherwise' if it is not
+ * IPv4. */
+bool eoip_inherited_df(const void *frame, size_t n_bytes, bool otherwise);
 
 /* Brings what the packet around 'frame', of this TOS, says of ECN to the frame,
  * where OVS does not do so.  Returns false if the frame must be dropped. */
 bool eoip_take_over_ecn(void *frame, size_t n_bytes, uint8_t tos);
-
-/* True if the packet whose IP header is at 'ip', where 'n_bytes' can be read,
- * and whose payload are the 'l4_bytes' at 'l4', is or would be EoIP or
- * EoIPv6. */
-bool eoip_is_ours(const void *ip, size_t n_bytes, const void *l4,
-                  size_t l4_bytes);
-
-/* Who shares IP protocol 47: at most one datapath port for each of the types
- * eoip, gre, ip6gre, erspan and ip6erspan.  Set by the main thread. */
-#define EOIP_NO_PORT UINT32_MAX
-
-void eoip_port_add(const char *type, uint32_t port);
-void eoip_port_delete(const char *type, uint32_t port);
-uint32_t eoip_own_port(void);
-
-/* Some port of the others. */
-uint32_t eoip_neighbour_port(void);
-
-/* True if the packets have to be told apart. */
-bool eoip_is_shared(void);
-
-/* Returns the port of the tunnels that such a packet is for, or EOIP_NO_PORT.
- * Over IPv4 it is of IP protocol 47, over IPv6 of any. */
-uint32_t eoip_find_port(const void *ip, size_t n_bytes, const void *l4,
-                        size_t l4_bytes);
-
-/* A packet in fragments: bytes of the IP header, of the header that IPv6 puts
- * behind it, and of payload in all fragments but the last. */
-struct eoip_fragments {
-    size_t ip_hlen;
-    size_t extra_hlen;
-    size_t step;            /* 0 if the MTU is too small. */
-    uint32_t id;            /* Over IPv6. */
-};
-
-/* Plans the fragments of the packet whose IP header is at 'ip'. */
-void eoip_plan_fragments(const void *ip, size_t mtu, struct eoip_fragments *);
-
-/* Makes the IP header at 'ip', a copy of the whole packet's, and the extra one
- * those of the fragment with 'bytes' of its payload from 'offset' on. */
-void eoip_make_fragment(void *ip, const struct eoip_fragments *,
-                        size_t offset, size_t bytes, bool more);
 
 /* Reassembly.  Called by any thread; fragments only, which are worth a lock
  * that is shared with few others. */
@@ -150,12 +51,14 @@ bool eoip_is_fragment(const void *ip, size_t n_bytes);
 const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
                             size_t *n_whole);
 
+/* The longest frame that is received: of others the packet is dropped. */
+size_t eoip_max_frame(void);
+
 /* Lets go of what has waited for too long.  Returns true if there is more that
  * waits. */
 bool eoip_reassembly_expire(long long now);
 
-/* Takes over the limits in 'other_config', which eoip.xml documents, and that of
- * eoip_set_max_frame() with them.
+/* Takes over the limits in 'other_config', which eoip.xml documents.
  * Returns NULL, or what is wrong with them as one string that the caller must
  * free; where a value is wrong the default holds. */
 char *eoip_reassembly_configure(const struct smap *other_config);
@@ -177,6 +80,8 @@ struct eoip_counters {
     uint64_t rx_keepalives;
     uint64_t rx_trimmed;
     uint64_t tx_keepalives;
+    /* Frames, in the userspace datapath. */
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
 /* Tunnels.  Owned by the netdev; configured by the main thread only. */
@@ -206,6 +111,9 @@ bool eoip_can_be_remote(const struct in6_addr *address);
 struct eoip_tunnel *eoip_tunnel_create(const char *name);
 void eoip_tunnel_destroy(struct eoip_tunnel *);
 const char *eoip_tunnel_name(const struct eoip_tunnel *);
+
+/* Any thread: a number that no other tunnel has, or had. */
+uint32_t eoip_tunnel_number(const struct eoip_tunnel *);
 
 /* Prepares to configure the tunnel with 'options'; nothing changes yet.
  * Returns NULL if they are valid, with '*match' filled in and 'ovs_options'
@@ -238,6 +146,9 @@ bool eoip_tunnel_resolve(struct eoip_tunnel *, eoip_resolver *,
  * leaves them to the flows. */
 bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
 
+/* Any thread: true if the flows say, or its packets, who the remote end is. */
+bool eoip_tunnel_has_any_remote(const struct eoip_tunnel *);
+
 /* Any thread: true if outer packets have the DF bit of the frame in them. */
 bool eoip_tunnel_inherits_df(const struct eoip_tunnel *);
 
@@ -269,6 +180,10 @@ void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
 /* Any thread.  With 'tunnel' NULL counts as what no tunnel claims, which the
  * drops of reassembly are a part of when read. */
 void eoip_tunnel_count_drop(struct eoip_tunnel *, enum eoip_drop);
+void eoip_tunnel_count_rx(struct eoip_tunnel *, uint64_t packets,
+                          uint64_t bytes);
+void eoip_tunnel_count_tx(struct eoip_tunnel *, uint64_t packets,
+                          uint64_t bytes);
 void eoip_tunnel_count_keepalive(struct eoip_tunnel *);
 void eoip_tunnel_count_trimmed(struct eoip_tunnel *);
 void eoip_tunnel_get_counters(const struct eoip_tunnel *,

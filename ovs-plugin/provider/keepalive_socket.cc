@@ -2,6 +2,8 @@
 
 #include "keepalive_socket.h"
 
+#include <cstring>
+
 #include <algorithm>
 #include <cerrno>
 #include <span>
@@ -52,20 +54,20 @@ constexpr sock_filter kOnlyKeepalives6[] = {
 
 // The kernel fills in id, checksum, and the source if it is left open.
 void write_packet(const KeepaliveState &state,
-                  std::array<std::uint8_t, kFrameOffset> &packet)
+                  std::array<std::uint8_t, EOIP_OUTER_HLEN> &packet)
 {
     std::uint8_t *ip = packet.data();
 
     packet = {0x45, state.tos};
-    store_be16(ip + 2, kFrameOffset);
-    store_be16(ip + 6, state.dont_fragment ? 0x4000 : 0);
+    eoip_store_be16(ip + 2, EOIP_OUTER_HLEN);
+    eoip_store_be16(ip + 6, state.dont_fragment ? 0x4000 : 0);
     ip[8] = state.ttl;
     ip[9] = EOIP_IPPROTO;
     if (state.local != Address()) {
         std::memcpy(ip + 12, &state.local.bytes[12], 4);
     }
     std::memcpy(ip + 16, &state.remote.bytes[12], 4);
-    put_header(ip + kIpv4HeaderBytes, state.key, 0);
+    eoip_put_header(ip + EOIP_IPV4_HLEN, state.key, 0);
 }
 
 // Puts another control message behind those that 'message' has.
@@ -165,7 +167,7 @@ void KeepaliveSocket::write_message(Slot &slot, msghdr &message) const
     message.msg_name = &slot.to;
     message.msg_namelen = sizeof slot.to;
     write_packet(state, slot.packet);
-    slot.iov = {slot.packet.data(), kFrameOffset};
+    slot.iov = {slot.packet.data(), EOIP_OUTER_HLEN};
     if (state.local != Address()) {
         in_pktinfo info{};
         std::memcpy(&info.ipi_spec_dst, &state.local.bytes[12], 4);
@@ -185,8 +187,8 @@ void KeepaliveSocket::write_message6(Slot &slot, msghdr &message)
     slot.to6.sin6_addr = to_in6(state.remote);
     message.msg_name = &slot.to6;
     message.msg_namelen = sizeof slot.to6;
-    put_header6(slot.packet.data(), state.key);
-    slot.iov = {slot.packet.data(), kHeaderBytes6};
+    eoip_put_header6(slot.packet.data(), state.key);
+    slot.iov = {slot.packet.data(), EOIP6_HLEN};
     if (state.local != Address()) {
         in6_pktinfo info{};
         info.ipi6_addr = to_in6(state.local);
@@ -246,11 +248,12 @@ void KeepaliveSocket::take(const msghdr &message, std::size_t bytes)
 {
     const auto *ip =
         static_cast<const std::uint8_t *>(message.msg_iov->iov_base);
-    const Received rx = eoip::receive({ip, bytes}, true);
+    const eoip_received rx =
+        eoip_receive(ip, bytes, true, EOIP_FRAME_MAX);
 
-    if (rx.kind == Received::Kind::keepalive) {
-        heard_(to_in6(Address::from_ipv4(load_be32(ip + 12))),
-               to_in6(Address::from_ipv4(load_be32(ip + 16))), rx.key);
+    if (rx.kind == EOIP_KEEPALIVE) {
+        heard_(to_in6(Address::from_ipv4(eoip_load_be32(ip + 12))),
+               to_in6(Address::from_ipv4(eoip_load_be32(ip + 16))), rx.key);
     }
 }
 
@@ -261,7 +264,7 @@ void KeepaliveSocket::take6(msghdr &message, std::size_t bytes)
         static_cast<const std::uint8_t *>(message.msg_iov->iov_base);
     const auto *from = static_cast<const sockaddr_in6 *>(message.msg_name);
 
-    if (bytes != kHeaderBytes6 || !is_header6({payload, bytes})) {
+    if (bytes != EOIP6_HLEN || !eoip_is_header6(payload, bytes)) {
         return;
     }
     for (cmsghdr *at = CMSG_FIRSTHDR(&message); at;
@@ -269,7 +272,7 @@ void KeepaliveSocket::take6(msghdr &message, std::size_t bytes)
         if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
             in6_pktinfo info;
             std::memcpy(&info, CMSG_DATA(at), sizeof info);
-            heard_(from->sin6_addr, info.ipi6_addr, key6(payload));
+            heard_(from->sin6_addr, info.ipi6_addr, eoip_key6(payload));
         }
     }
 }

@@ -65,7 +65,7 @@ private:
 
     struct Slot {
         eoip_tunnel *tunnel;
-        std::array<std::uint8_t, kFrameOffset> packet;
+        std::array<std::uint8_t, EOIP_OUTER_HLEN> packet;
         union {
             sockaddr_in to;
             sockaddr_in6 to6;

@@ -13,6 +13,7 @@
 
 #include "dp-packet.h"
 #include "netdev-native-tnl.h"
+#include "tnl-neigh-cache.h"
 
 /* Batches grow since 4.0; before, they held NETDEV_MAX_BURST packets. */
 #ifdef OVS_HAVE_DYNAMIC_BATCH
@@ -58,6 +59,32 @@ dp_packet_forget_offload(struct dp_packet *packet)
 #endif
 }
 
+/* Does in 'packet', which a tunnel is going to hide, what it leaves to a card.
+ * Returns false if that is not possible: segments, and before 3.2 checksums. */
+static inline bool
+ovs_packet_complete(struct dp_packet *packet)
+{
+#ifdef OVS_HAVE_SEND_PREPARE
+    dp_packet_ol_send_prepare(packet, 0);
+#else
+    if (OVS_UNLIKELY(dp_packet_hwol_l4_mask(packet))) {
+        return false;
+    }
+#endif
+#ifdef OVS_HAVE_HWOL_IS_TSO
+    return OVS_LIKELY(!dp_packet_hwol_is_tso(packet));
+#else
+    return OVS_LIKELY(!dp_packet_get_tso_segsz(packet));
+#endif
+}
+
+/* Asked for without an answer, an address becomes one that is being asked for
+ * since 4.0, if that is wanted. */
+#ifndef OVS_HAVE_NEIGH_PARTIAL
+#define tnl_neigh_lookup(NAME, DST, MAC, INSERT_PARTIAL) \
+    tnl_neigh_lookup(NAME, DST, MAC)
+#endif
+
 /* A flow label since 3.2. */
 #ifndef OVS_HAVE_BUILD_HEADER_LABEL
 #define netdev_tnl_ip_build_header(DATA, PARAMS, NW_PROTO, LABEL) \
@@ -73,8 +100,10 @@ dp_packet_forget_offload(struct dp_packet *packet)
 /* .push_header is told of the device that a frame came from since 4.0. */
 #ifdef OVS_HAVE_PUSH_HEADER_INGRESS
 #define OVS_PUSH_HEADER_INGRESS const struct netdev *ingress OVS_UNUSED,
+#define OVS_NO_INGRESS NULL,
 #else
 #define OVS_PUSH_HEADER_INGRESS
+#define OVS_NO_INGRESS
 #endif
 
 #endif /* ovs-compat.h */

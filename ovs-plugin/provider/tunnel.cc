@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Options in, tunnel out: see tunnel.h.  Called by netdev-eoip.c.
+// Options in, tunnel out: see tunnel.h.
 
 #include "tunnel.h"
 
@@ -222,7 +222,7 @@ bool Setup::has_names() const
 }  // namespace eoip
 
 eoip_tunnel::eoip_tunnel(const char *name_)
-    : name(name_), number(eoip::next_number.fetch_add(1))
+    : name(name_), number(1 + eoip::next_number.fetch_add(1))
 {
 }
 
@@ -246,6 +246,11 @@ void eoip_tunnel_destroy(eoip_tunnel *tunnel)
 const char *eoip_tunnel_name(const eoip_tunnel *tunnel)
 {
     return tunnel->name.c_str();
+}
+
+uint32_t eoip_tunnel_number(const eoip_tunnel *tunnel)
+{
+    return tunnel->number;
 }
 
 static eoip::ParsedOptions parse(const smap *options)
@@ -299,7 +304,14 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel)
     tunnel->resolved = tunnel->prepared.resolved();
     tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
     tunnel->inherit_df = tunnel->prepared.config.inherit_df;
+    tunnel->any_remote = tunnel->prepared.config.remote.kind
+                         == eoip::Endpoint::Kind::flow;
     eoip::learning_commit(tunnel);
+}
+
+bool eoip_tunnel_has_any_remote(const eoip_tunnel *tunnel)
+{
+    return tunnel->any_remote.load(std::memory_order_relaxed);
 }
 
 bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
@@ -309,7 +321,8 @@ bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
 
 void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
 {
-    if (tunnel->underlay_mtu.exchange(mtu, std::memory_order_relaxed) != mtu) {
+    if (tunnel->underlay_mtu.load(std::memory_order_relaxed) != mtu) {
+        tunnel->underlay_mtu.store(mtu, std::memory_order_relaxed);
         VLOG_DBG("%s: the underlay's MTU is %d", tunnel->name.c_str(), mtu);
     }
 }
@@ -419,6 +432,22 @@ void eoip_tunnel_count_drop(eoip_tunnel *tunnel, eoip_drop drop)
     eoip::count(eoip::counters_of(tunnel).drops[drop]);
 }
 
+void eoip_tunnel_count_rx(eoip_tunnel *tunnel, uint64_t packets,
+                          uint64_t bytes)
+{
+    eoip::Counters &counters = eoip::counters_of(tunnel);
+    eoip::count(counters.rx_packets, packets);
+    eoip::count(counters.rx_bytes, bytes);
+}
+
+void eoip_tunnel_count_tx(eoip_tunnel *tunnel, uint64_t packets,
+                          uint64_t bytes)
+{
+    eoip::Counters &counters = eoip::counters_of(tunnel);
+    eoip::count(counters.tx_packets, packets);
+    eoip::count(counters.tx_bytes, bytes);
+}
+
 void eoip_tunnel_count_keepalive(eoip_tunnel *tunnel)
 {
     eoip::count(eoip::counters_of(tunnel).rx_keepalives);
@@ -442,6 +471,10 @@ void eoip_tunnel_get_counters(const eoip_tunnel *tunnel,
     counters->rx_trimmed = from.rx_trimmed.load(std::memory_order_relaxed);
     counters->tx_keepalives =
         from.tx_keepalives.load(std::memory_order_relaxed);
+    counters->rx_packets = from.rx_packets.load(std::memory_order_relaxed);
+    counters->rx_bytes = from.rx_bytes.load(std::memory_order_relaxed);
+    counters->tx_packets = from.tx_packets.load(std::memory_order_relaxed);
+    counters->tx_bytes = from.tx_bytes.load(std::memory_order_relaxed);
     if (!tunnel) {
         eoip_reassembly reassembly;
         eoip_reassembly_get(&reassembly);

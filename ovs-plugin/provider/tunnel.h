@@ -27,11 +27,15 @@ struct Counters {
     std::atomic<std::uint64_t> rx_keepalives{};
     std::atomic<std::uint64_t> rx_trimmed{};
     std::atomic<std::uint64_t> tx_keepalives{};
+    std::atomic<std::uint64_t> rx_packets{};
+    std::atomic<std::uint64_t> rx_bytes{};
+    std::atomic<std::uint64_t> tx_packets{};
+    std::atomic<std::uint64_t> tx_bytes{};
 };
 
-inline void count(std::atomic<std::uint64_t> &counter)
+inline void count(std::atomic<std::uint64_t> &counter, std::uint64_t n = 1)
 {
-    counter.fetch_add(1, std::memory_order_relaxed);
+    counter.fetch_add(n, std::memory_order_relaxed);
 }
 
 // What keepalives.cc keeps for a tunnel.
@@ -147,6 +151,7 @@ struct eoip_tunnel {
     std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.
     std::atomic<bool> clamp_mss{true};
     std::atomic<bool> inherit_df{false};
+    std::atomic<bool> any_remote{false};
     std::atomic<int> underlay_mtu{1500};
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * calls TYPE push|pop BATCHES [OTHERS]: makes that many calls on one tunnel
- * among OTHERS idle ones.  `instructions` runs it under callgrind and counts
- * inside the call only, so what happens around it costs nothing.  Exits 77 if
- * this OVS does not know TYPE. */
+ * calls TYPE push|pop BATCHES SIZE [OTHERS]: pushes or pops that many batches of
+ * SIZE packets in one tunnel among OTHERS idle ones.  `instructions` runs it
+ * under callgrind and counts inside the call only, so what happens around it
+ * costs nothing.  Exits 77 if this OVS does not know TYPE. */
 
 #include "ovs_shim.h"
 
@@ -14,15 +14,18 @@
 int
 main(int argc, char *argv[])
 {
-    if (argc < 4) {
-        fprintf(stderr, "usage: %s TYPE push|pop BATCHES [OTHERS]\n", argv[0]);
+    if (argc < 5) {
+        fprintf(stderr, "usage: %s TYPE push|pop BATCHES SIZE [OTHERS]\n",
+                argv[0]);
         return 2;
     }
 
     bool push = !strcmp(argv[2], "push");
     unsigned long batches = strtoul(argv[3], NULL, 10);
-    unsigned long others = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
-    struct bench_tunnel *tunnel = bench_tunnel_open(argv[1], others);
+    unsigned long size = strtoul(argv[4], NULL, 10);
+    unsigned long others = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
+    struct bench_tunnel *tunnel = size && size <= BENCH_BATCH
+        ? bench_tunnel_open(argv[1], others, size) : NULL;
 
     if (!tunnel) {
         return 77;

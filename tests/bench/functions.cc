@@ -60,7 +60,7 @@ int main(int argc, char **argv)
                                       {"eoip", "eoip"},
                                       {"gre2", "gre"}}};
     for (const auto &[name, type] : rows) {
-        bench_tunnel *tunnel = bench_tunnel_open(type, 0);
+        bench_tunnel *tunnel = bench_tunnel_open(type, 0, BENCH_BATCH);
         if (tunnel == nullptr) {
             continue;
         }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The benchmarks' only file that includes OVS internals.  It goes through
- * netdev_push_header() and netdev_pop_header(), the calls the datapath makes,
- * for every tunnel type alike, and sets packets up as the datapath does
- * before them. */
+ * The benchmarks' only file that includes OVS internals.  It does what the
+ * datapath does for the actions tunnel_push and tunnel_pop: for OVS's tunnels
+ * by netdev_push_header() and netdev_pop_header(), for eoip by our hooks, each
+ * with what dp_execute_cb() does around them but for looking the port up, which
+ * only OVS's tunnels need.  Packets are set up as the datapath has them before. */
 
 #include <config.h>
 
@@ -11,10 +12,13 @@
 
 #include "dp-packet.h"
 #include "dpif.h"
+#include "eoip-hooks.h"
 #include "flow.h"
 #include "netdev.h"
 #include "netdev-provider.h"
 #include "odp-netlink.h"
+#include "odp-util.h"
+#include "ovs-compat.h"
 #include "packets.h"
 #include "smap.h"
 #include "sset.h"
@@ -29,6 +33,7 @@ enum {
     HEADROOM = 128,             /* As netdev-linux and netdev-afxdp leave. */
     TUNNEL_ID = 100,
     IN_PORT = 1,
+    TUNNEL_PORT = 2,
 };
 
 struct bench_tunnel {
@@ -36,6 +41,9 @@ struct bench_tunnel {
     struct ovs_action_push_tnl header;
     struct dp_packet *packets[BENCH_BATCH];
     struct dp_packet_batch batch;
+    size_t batch_size;
+    struct ofpbuf push;         /* The action, and one behind it. */
+    struct ofpbuf pop;
     char *frames[BENCH_BATCH];  /* Where each packet's inner frame starts. */
     uint8_t frame[FRAME_SIZE];  /* What each inner frame holds. */
 };
@@ -168,17 +176,19 @@ open_netdev(const char *type, size_t i, const char *keepalive)
     return netdev;
 }
 
+/* The headers are those that come from the remote, as what was pushed is popped
+ * again. */
 static void
 build_header(struct bench_tunnel *tunnel)
 {
     struct netdev_tnl_build_header_params params;
-    struct in6_addr local = in6_addr_mapped_ipv4(htonl(0xc0000201));
+    struct in6_addr local = in6_addr_mapped_ipv4(htonl(0xc0000202));
     struct flow flow;
 
     memset(&flow, 0, sizeof flow);
     flow.packet_type = htonl(PT_ETH);
-    flow.tunnel.ip_src = htonl(0xc0000201);
-    flow.tunnel.ip_dst = htonl(0xc0000202);
+    flow.tunnel.ip_src = htonl(0xc0000202);
+    flow.tunnel.ip_dst = htonl(0xc0000201);
     flow.tunnel.ip_ttl = 64;
     flow.tunnel.tun_id = htonll(TUNNEL_ID);
     flow.tunnel.flags = FLOW_TNL_F_KEY;
@@ -208,13 +218,26 @@ static void
 refill(struct bench_tunnel *tunnel)
 {
     dp_packet_batch_init(&tunnel->batch);
-    for (size_t i = 0; i < BENCH_BATCH; i++) {
+    for (size_t i = 0; i < tunnel->batch_size; i++) {
         dp_packet_batch_add(&tunnel->batch, tunnel->packets[i]);
     }
 }
 
+/* What eoip asks of the datapath: to take the frames on. */
+static void
+execute(void *aux OVS_UNUSED, struct dp_packet_batch *batch OVS_UNUSED,
+        const struct nlattr *action OVS_UNUSED, bool should_steal OVS_UNUSED)
+{
+}
+
+static bool
+is_eoip(const struct bench_tunnel *tunnel)
+{
+    return tunnel->header.tnl_type == OVS_VPORT_TYPE_EOIP;
+}
+
 struct bench_tunnel *
-bench_tunnel_open(const char *type, size_t others)
+bench_tunnel_open(const char *type, size_t others, size_t batch_size)
 {
     struct bench_tunnel *tunnel;
     struct netdev *netdev;
@@ -230,7 +253,17 @@ bench_tunnel_open(const char *type, size_t others)
 
     tunnel = xzalloc(sizeof *tunnel);
     tunnel->netdev = netdev;
+    tunnel->batch_size = batch_size;
     build_header(tunnel);
+    ofpbuf_init(&tunnel->push, 0);
+    odp_put_tnl_push_action(&tunnel->push, &tunnel->header);
+    nl_msg_put_u32(&tunnel->push, OVS_ACTION_ATTR_OUTPUT, IN_PORT);
+    ofpbuf_init(&tunnel->pop, 0);
+    if (is_eoip(tunnel)) {
+        eoip_port_added(netdev, u32_to_odp(TUNNEL_PORT));
+    }
+    eoip_put_pop(&tunnel->pop, EOIP_IPPROTO, u32_to_odp(TUNNEL_PORT),
+                 u32_to_odp(IN_PORT));
     memcpy(&tunnel->frame[0], &remote_mac, sizeof remote_mac);
     memcpy(&tunnel->frame[6], &local_mac, sizeof local_mac);
     memcpy(&tunnel->frame[12], "\x08\x00\x45", 3);
@@ -243,9 +276,10 @@ bench_tunnel_open(const char *type, size_t others)
     }
     /* One push leaves headers before all frames, which later pops read.  Not
      * through netdev_push_header(), whose calls are counted. */
-    bench_tunnel_rewind_push(tunnel);
     for (size_t i = 0; i < BENCH_BATCH; i++) {
-        netdev_get_class(netdev)->push_header(netdev, tunnel->packets[i],
+        rewind_packet(tunnel->packets[i], tunnel->frames[i], FRAME_SIZE);
+        netdev_get_class(netdev)->push_header(netdev, OVS_NO_INGRESS
+                                              tunnel->packets[i],
                                               &tunnel->header);
     }
     return tunnel;
@@ -266,7 +300,7 @@ bench_keepalives_open(size_t n, const char *keepalive)
 void
 bench_tunnel_rewind_push(struct bench_tunnel *tunnel)
 {
-    for (size_t i = 0; i < BENCH_BATCH; i++) {
+    for (size_t i = 0; i < tunnel->batch_size; i++) {
         rewind_packet(tunnel->packets[i], tunnel->frames[i], FRAME_SIZE);
     }
     refill(tunnel);
@@ -275,15 +309,23 @@ bench_tunnel_rewind_push(struct bench_tunnel *tunnel)
 void
 bench_tunnel_push(struct bench_tunnel *tunnel)
 {
-    netdev_push_header(tunnel->netdev, &tunnel->batch, &tunnel->header);
+    const struct nlattr *a = tunnel->push.data;
+
+    if (eoip_is_push(a)) {
+        eoip_push(NULL, &tunnel->batch, false, a, tunnel->push.size, execute);
+    } else {
+        dp_packet_batch_apply_cutlen(&tunnel->batch);
+        netdev_push_header(tunnel->netdev, OVS_NO_INGRESS &tunnel->batch,
+                           nl_attr_get(a));
+    }
 }
 
 void
 bench_tunnel_rewind_pop(struct bench_tunnel *tunnel)
 {
-    size_t header_len = tunnel->header.header_len;
+    size_t header_len = eoip_push_header_len(&tunnel->header);
 
-    for (size_t i = 0; i < BENCH_BATCH; i++) {
+    for (size_t i = 0; i < tunnel->batch_size; i++) {
         struct dp_packet *packet = tunnel->packets[i];
 
         rewind_packet(packet, tunnel->frames[i] - header_len,
@@ -297,16 +339,27 @@ bench_tunnel_rewind_pop(struct bench_tunnel *tunnel)
 void
 bench_tunnel_pop(struct bench_tunnel *tunnel)
 {
+    const struct nlattr *a = tunnel->pop.data;
+    struct dp_packet *packet;
+
+    if (eoip_pop_is_shared(a)) {
+        eoip_pop(&tunnel->batch, a, true, execute, NULL);
+        return;
+    }
+    dp_packet_batch_apply_cutlen(&tunnel->batch);
     netdev_pop_header(tunnel->netdev, &tunnel->batch);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &tunnel->batch) {
+        packet->md.in_port.odp_port = nl_attr_get_odp_port(a);
+    }
 }
 
 static bool
 all_start_at(const struct bench_tunnel *tunnel, size_t before)
 {
-    if (dp_packet_batch_size(&tunnel->batch) != BENCH_BATCH) {
+    if (dp_packet_batch_size(&tunnel->batch) != tunnel->batch_size) {
         return false;
     }
-    for (size_t i = 0; i < BENCH_BATCH; i++) {
+    for (size_t i = 0; i < tunnel->batch_size; i++) {
         const struct dp_packet *packet = tunnel->packets[i];
 
         if (dp_packet_data(packet) != tunnel->frames[i] - before
@@ -321,13 +374,13 @@ all_start_at(const struct bench_tunnel *tunnel, size_t before)
 bool
 bench_tunnel_is_popped(const struct bench_tunnel *tunnel)
 {
-    for (size_t i = 0; i < BENCH_BATCH; i++) {
+    for (size_t i = 0; i < tunnel->batch_size; i++) {
         const struct flow_tnl *md = &tunnel->packets[i]->md.tunnel;
 
-        if (tunnel->header.header_len
+        if (eoip_push_header_len(&tunnel->header)
             && (md->tun_id != htonll(TUNNEL_ID)
-                || md->ip_src != htonl(0xc0000201)
-                || md->ip_dst != htonl(0xc0000202))) {
+                || md->ip_src != htonl(0xc0000202)
+                || md->ip_dst != htonl(0xc0000201))) {
             return false;
         }
     }
@@ -337,5 +390,5 @@ bench_tunnel_is_popped(const struct bench_tunnel *tunnel)
 bool
 bench_tunnel_is_pushed(const struct bench_tunnel *tunnel)
 {
-    return all_start_at(tunnel, tunnel->header.header_len);
+    return all_start_at(tunnel, eoip_push_header_len(&tunnel->header));
 }

@@ -14,15 +14,16 @@
 extern "C" {
 #endif
 
-enum { BENCH_BATCH = 32 };      /* Packets a batch, as the datapath uses. */
+enum { BENCH_BATCH = 32 };      /* The most packets a batch, as in the datapath. */
 
 struct bench_tunnel;
 
 /* Opens a tunnel netdev of 'type' and 'others' more of the same type, which
- * no packet belongs to.  The types are "gre", "vxlan", "geneve", "eoip" and,
+ * no packet belongs to, to push and pop 'batch_size' packets at a time.  The types are "gre", "vxlan", "geneve", "eoip" and,
  * as a control, "empty", which does nothing.  Returns NULL if this OVS does
  * not know the type.  Tunnels live until the process ends. */
-struct bench_tunnel *bench_tunnel_open(const char *type, size_t others);
+struct bench_tunnel *bench_tunnel_open(const char *type, size_t others,
+                                       size_t batch_size);
 
 /* Before each push: makes every packet the inner frame again. */
 void bench_tunnel_rewind_push(struct bench_tunnel *);

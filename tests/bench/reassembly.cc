@@ -24,16 +24,16 @@ constexpr std::size_t kFirstBytes = 1480;
 Packet fragment(std::uint32_t peer, std::size_t offset, std::size_t bytes,
                 bool more)
 {
-    Packet packet(eoip::kIpv4HeaderBytes + bytes);
+    Packet packet(EOIP_IPV4_HLEN + bytes);
     packet[0] = 0x45;
     packet[8] = 64;
     packet[9] = 47;
-    eoip::store_be16(&packet[4], 1);
-    eoip::store_be16(&packet[12], 0x0a00 + (peer >> 16));
-    eoip::store_be16(&packet[14], peer & 0xffff);
-    eoip::store_be16(&packet[16], 0xc000);
-    eoip::store_be16(&packet[18], 0x0201);
-    eoip::make_fragment(packet.data(), offset, bytes, more);
+    eoip_store_be16(&packet[4], 1);
+    eoip_store_be16(&packet[12], 0x0a00 + (peer >> 16));
+    eoip_store_be16(&packet[14], peer & 0xffff);
+    eoip_store_be16(&packet[16], 0xc000);
+    eoip_store_be16(&packet[18], 0x0201);
+    eoip_make_fragment(packet.data(), offset, bytes, more);
     return packet;
 }
 

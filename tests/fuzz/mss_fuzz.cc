@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     if (n_bytes < 2) {
         return 0;
     }
-    const std::size_t mtu = eoip::load_be16(data);
+    const std::size_t mtu = eoip_load_be16(data);
     const std::vector<std::uint8_t> before(data + 2, data + n_bytes);
     std::vector<std::uint8_t> frame = before;
 
@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
         return 0;
     }
     require(eoip::may_be_syn(before.data(), before.size()));
-    require(!eoip::is_plainly_no_syn(before.data(), before.size()));
+    require(!eoip_is_plainly_no_syn(before.data(), before.size()));
     std::size_t changed = 0;
     for (std::size_t i = 0; i < frame.size(); i++) {
         changed += frame[i] != before[i];

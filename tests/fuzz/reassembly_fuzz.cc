@@ -143,9 +143,9 @@ ReassemblyLimits read_limits(Input &input)
 
 void check_packet6(const Buffer &packet)
 {
-    require(packet.size() > eoip::kIpv6HeaderBytes);
-    require(eoip::load_be16(&packet[4])
-            == packet.size() - eoip::kIpv6HeaderBytes);
+    require(packet.size() > EOIP_IPV6_HLEN);
+    require(eoip_load_be16(&packet[4])
+            == packet.size() - EOIP_IPV6_HLEN);
 }
 
 void check_packet(const Buffer &packet)
@@ -157,12 +157,12 @@ void check_packet(const Buffer &packet)
         check_packet6(packet);
         return;
     }
-    require(packet.size() > eoip::kIpv4HeaderBytes && packet.size() <= 65535);
+    require(packet.size() > EOIP_IPV4_HLEN && packet.size() <= 65535);
     require(packet[0] == 0x45);
-    require(eoip::load_be16(&packet[2]) == packet.size());
-    require(eoip::load_be16(&packet[6]) == 0);
+    require(eoip_load_be16(&packet[2]) == packet.size());
+    require(eoip_load_be16(&packet[6]) == 0);
     require(
-        eoip::test::reference_checksum(packet.data(), eoip::kIpv4HeaderBytes)
+        eoip::test::reference_checksum(packet.data(), EOIP_IPV4_HLEN)
         == 0);
 }
 

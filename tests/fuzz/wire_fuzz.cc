@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "../unit/packet.h"
+#include "../unit/received.h"
 
 namespace {
 
@@ -26,18 +27,18 @@ void require(bool condition)
 void put_checksum(Buffer &header)
 {
     header[10] = header[11] = 0;
-    eoip::store_be16(&header[10], eoip::test::reference_checksum(
-                                      header.data(), eoip::kIpv4HeaderBytes));
+    eoip_store_be16(&header[10], eoip::test::reference_checksum(
+                                      header.data(), EOIP_IPV4_HLEN));
 }
 
 void check_bounds(eoip::Bytes packet, const Received &rx)
 {
-    const std::size_t ip_bytes = eoip::load_be16(packet.data() + 2);
+    const std::size_t ip_bytes = eoip_load_be16(packet.data() + 2);
     require(rx.key_known);
     require(ip_bytes <= packet.size());
-    require(eoip::kFrameOffset + rx.frame_bytes <= ip_bytes);
-    require(rx.trimmed == (eoip::kFrameOffset + rx.frame_bytes < ip_bytes));
-    require(rx.kind == Received::Kind::keepalive
+    require(EOIP_OUTER_HLEN + rx.frame_bytes <= ip_bytes);
+    require(rx.trimmed == (EOIP_OUTER_HLEN + rx.frame_bytes < ip_bytes));
+    require(rx.kind == EOIP_KEEPALIVE
                 ? rx.frame_bytes == 0
                 : rx.frame_bytes >= EOIP_FRAME_MIN);
 }
@@ -45,21 +46,21 @@ void check_bounds(eoip::Bytes packet, const Received &rx)
 // Sends what was received with the same outer header: the same bytes.
 void check_sent_back(eoip::Bytes packet, const Received &rx)
 {
-    Buffer original(packet.begin(), packet.begin() + eoip::kFrameOffset);
+    Buffer original(packet.begin(), packet.begin() + EOIP_OUTER_HLEN);
     put_checksum(original);
 
     Buffer sent = original;
     std::memset(&sent[2], 0, 4);  // Total length and id.
     put_checksum(sent);
-    eoip::put_header(&sent[eoip::kIpv4HeaderBytes], rx.key, 0);
-    eoip::complete_header(sent.data(), rx.frame_bytes,
-                          eoip::load_be16(&original[4]));
+    eoip_put_header(&sent[EOIP_IPV4_HLEN], rx.key, 0);
+    eoip_complete_header(sent.data(), rx.frame_bytes,
+                          eoip_load_be16(&original[4]));
     require(sent == original);
 }
 
 void check_received(eoip::Bytes packet, const Received &rx)
 {
-    if (rx.kind == Received::Kind::drop) {
+    if (rx.kind == EOIP_DROPPED) {
         require(rx.drop < EOIP_N_DROPS);
         return;
     }
@@ -73,23 +74,20 @@ void check_received(eoip::Bytes packet, const Received &rx)
 void check_received6(eoip::Bytes packet, const Received &rx)
 {
     require(!rx.trimmed);
-    if (rx.kind == Received::Kind::drop) {
+    if (rx.kind == EOIP_DROPPED) {
         require(rx.drop < EOIP_N_DROPS);
         return;
     }
     require(rx.key_known && rx.key <= EOIP6_KEY_MAX);
-    require(eoip::kFrameOffset6 + rx.frame_bytes <= packet.size());
-    require(rx.kind == Received::Kind::keepalive
+    require(EOIP6_OUTER_HLEN + rx.frame_bytes <= packet.size());
+    require(rx.kind == EOIP_KEEPALIVE
                 ? rx.frame_bytes == 0
                 : rx.frame_bytes >= EOIP_FRAME_MIN);
 
-    Buffer original(packet.begin(), packet.begin() + eoip::kFrameOffset6);
-    original[1] &= 0xf0;
-    original[2] = original[3] = 0;
+    Buffer original(packet.begin(), packet.begin() + EOIP6_OUTER_HLEN);
     Buffer sent = original;
-    sent[3] = 3;
-    eoip::put_header6(&sent[eoip::kIpv6HeaderBytes], rx.key);
-    eoip::complete_header6(sent.data(), rx.frame_bytes);
+    eoip_put_header6(&sent[EOIP_IPV6_HLEN], rx.key);
+    eoip_complete_header6(sent.data(), rx.frame_bytes);
     require(sent == original);
 }
 
@@ -97,7 +95,7 @@ void check_received6(eoip::Bytes packet, const Received &rx)
 // 4302 for the authentication header.
 int reference_protocol6(eoip::Bytes packet)
 {
-    std::size_t end = eoip::kIpv6HeaderBytes;  // Of what was looked at.
+    std::size_t end = EOIP_IPV6_HLEN;  // Of what was looked at.
     int kind = packet[6];
     for (int n = 0; n < 8; n++) {
         const bool is_extension = kind == 0 || kind == 43 || kind == 51
@@ -117,7 +115,7 @@ int reference_protocol6(eoip::Bytes packet)
 
 void check_protocol6(eoip::Bytes packet)
 {
-    if (packet.size() < eoip::kIpv6HeaderBytes) {
+    if (packet.size() < EOIP_IPV6_HLEN) {
         return;  // Not asked about such.
     }
     const int protocol = eoip::protocol6(packet);
@@ -127,27 +125,29 @@ void check_protocol6(eoip::Bytes packet)
     }
     // What receive6() takes is EoIPv6 by every question that is asked.
     const Received rx = eoip::receive6(packet);
-    if (rx.kind != Received::Kind::drop) {
+    if (rx.kind != EOIP_DROPPED) {
         require(protocol == EOIP6_IPPROTO);
-        require(eoip::is_header6(packet.subspan(eoip::kIpv6HeaderBytes)));
+        require(eoip::is_header6(packet.subspan(EOIP_IPV6_HLEN)));
     }
 }
 
 // Three answers that exclude each other, which bytes 5 and on do not change.
 void check_classify(eoip::Bytes payload)
 {
-    const eoip::GreKind kind = eoip::classify(payload);
+    const eoip_gre_kind kind = eoip::classify(payload);
     if (payload.size() < 4) {
-        require(kind != eoip::GreKind::erspan);
+        require(kind != EOIP_GRE_IS_ERSPAN);
         return;
     }
     require(kind == eoip::classify(payload.first(4)));
-    const std::uint32_t word = eoip::load_be32(payload.data());
+    const std::uint32_t word = eoip_load_be32(payload.data());
     const std::uint32_t protocol = word & 0xffff;
+    const bool version_0 = (word >> 16 & 7) == 0;
     const bool is_erspan =
-        (word >> 16 & 7) == 0 && (protocol == 0x88be || protocol == 0x22eb);
-    require((kind == eoip::GreKind::eoip) == (word == EOIP_MAGIC));
-    require((kind == eoip::GreKind::erspan) == is_erspan);
+        version_0 && (protocol == 0x88be || protocol == 0x22eb);
+    require((kind == EOIP_GRE_IS_EOIP) == (word == EOIP_MAGIC));
+    require((kind == EOIP_GRE_IS_ERSPAN) == is_erspan);
+    require((kind == EOIP_GRE_IS_GRE) == (version_0 && !is_erspan));
 }
 
 }  // namespace
@@ -164,7 +164,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     check_received6(packet, eoip::receive6(packet));
     check_protocol6(packet);
     check_classify(packet);
-    if (checked.kind != Received::Kind::drop) {
+    if (checked.kind != EOIP_DROPPED) {
         require(unchecked.kind == checked.kind);
         require(unchecked.key == checked.key);
         require(unchecked.frame_bytes == checked.frame_bytes);

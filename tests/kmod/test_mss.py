@@ -54,7 +54,8 @@ def check_clamped(injector, what, frame, expected):
 
 
 def test_clamped(bed):
-    """Tunnel MTU - 40, IPv6 - 60, wherever the option stands."""
+    """Tunnel MTU - 40, IPv6 - 60, a VLAN tag - 4, wherever the option
+    stands."""
     bed.tunnel("a")
     check_equal("MTU", bed.link("a").mtu, MTU)
     with Injector(bed) as injector:
@@ -67,7 +68,8 @@ def test_clamped(bed):
                     check_clamped(
                         injector, f"MSS {size} behind {before.hex()}",
                         over_ipv4(before + mss_option(size) + after, tag),
-                        over_ipv4(before + mss_option(MTU - 40) + after, tag))
+                        over_ipv4(before + mss_option(MTU - 40 - len(tag))
+                                  + after, tag))
             check_clamped(injector, f"MSS {size} of SYN+ACK",
                           over_ipv4(mss_option(size), flags=SYN | ACK),
                           over_ipv4(mss_option(MTU - 40), flags=SYN | ACK))

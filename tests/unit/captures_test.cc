@@ -13,6 +13,7 @@
 #include "files.h"
 #include "packet.h"
 #include "pcap.h"
+#include "received.h"
 
 namespace eoip {
 namespace {
@@ -60,16 +61,16 @@ protected:
     std::vector<Buffer> packets_;  // From the outer IPv4 header on.
 };
 
-// The header of 'packet' as it was before complete_header().
+// The header of 'packet' as it was before eoip_complete_header().
 Buffer prepared_header(const Buffer &packet, std::uint16_t key)
 {
-    Buffer out(packet.begin(), packet.begin() + kFrameOffset);
-    store_be16(&out[2], 0);
-    store_be16(&out[4], 0);
-    store_be16(&out[10], 0);
-    store_be16(&out[10],
-               test::reference_checksum(out.data(), kIpv4HeaderBytes));
-    put_header(&out[kIpv4HeaderBytes], key, 0);
+    Buffer out(packet.begin(), packet.begin() + EOIP_OUTER_HLEN);
+    eoip_store_be16(&out[2], 0);
+    eoip_store_be16(&out[4], 0);
+    eoip_store_be16(&out[10], 0);
+    eoip_store_be16(&out[10],
+               test::reference_checksum(out.data(), EOIP_IPV4_HLEN));
+    eoip_put_header(&out[EOIP_IPV4_HLEN], key, 0);
     return out;
 }
 
@@ -81,7 +82,7 @@ TEST_P(Captures, HoldWhatIsKnownOfThem)
     for (const Buffer &packet : packets_) {
         const Received rx = receive(packet, false);
         keys.insert(rx.key);
-        n_keepalives += rx.kind == Received::Kind::keepalive;
+        n_keepalives += rx.kind == EOIP_KEEPALIVE;
         n_tos_fe += packet[1] == 0xfe;
     }
     EXPECT_EQ(packets_.size(), GetParam().n_packets);
@@ -96,9 +97,9 @@ TEST_P(Captures, HaveTheOuterHeadersOfRouterOs)
     for (const Buffer &packet : packets_) {
         EXPECT_EQ(packet[0], 0x45);
         EXPECT_TRUE(packet[1] == 0 || packet[1] == 0xfe);
-        EXPECT_EQ(load_be16(&packet[2]), packet.size());
-        EXPECT_NE(load_be16(&packet[4]), 0);
-        EXPECT_EQ(load_be16(&packet[6]), 0);  // No DF, no fragment.
+        EXPECT_EQ(eoip_load_be16(&packet[2]), packet.size());
+        EXPECT_NE(eoip_load_be16(&packet[4]), 0);
+        EXPECT_EQ(eoip_load_be16(&packet[6]), 0);  // No DF, no fragment.
         EXPECT_EQ(packet[9], EOIP_IPPROTO);
         ttls.insert(packet[8]);
     }
@@ -111,12 +112,12 @@ TEST_P(Captures, AreSentBackByteForByte)
 {
     for (const Buffer &packet : packets_) {
         const Received rx = receive(packet, false);
-        ASSERT_NE(rx.kind, Received::Kind::drop);
+        ASSERT_NE(rx.kind, EOIP_DROPPED);
         ASSERT_FALSE(rx.trimmed);
 
         Buffer sent = prepared_header(packet, rx.key);
-        complete_header(sent.data(), rx.frame_bytes, load_be16(&packet[4]));
-        const auto frame = packet.begin() + kFrameOffset;
+        eoip_complete_header(sent.data(), rx.frame_bytes, eoip_load_be16(&packet[4]));
+        const auto frame = packet.begin() + EOIP_OUTER_HLEN;
         sent.insert(sent.end(), frame, frame + rx.frame_bytes);
         EXPECT_EQ(sent, packet);
     }

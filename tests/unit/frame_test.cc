@@ -30,9 +30,9 @@ Buffer ipv4(std::uint8_t tos, std::uint16_t frag_off, const Buffer &tags = {})
     std::uint8_t *ip = &out[12 + type.size()];
     ip[0] = 0x45;
     ip[1] = tos;
-    store_be16(ip + 6, frag_off);
+    eoip_store_be16(ip + 6, frag_off);
     ip[8] = 64;
-    put_ipv4_checksum(ip);
+    eoip_put_ipv4_checksum(ip);
     return out;
 }
 
@@ -132,10 +132,10 @@ TEST(Ect1, AnyChecksumStaysRight)
 {
     for (std::uint32_t id = 0; id < 0x10000; id++) {
         Buffer packet = ipv4(2, 0);
-        store_be16(&packet[18], static_cast<std::uint16_t>(id));
-        put_ipv4_checksum(&packet[14]);
+        eoip_store_be16(&packet[18], static_cast<std::uint16_t>(id));
+        eoip_put_ipv4_checksum(&packet[14]);
         take_over_ect1(packet);
-        ASSERT_TRUE(ipv4_checksum_ok(&packet[14])) << id;
+        ASSERT_TRUE(eoip_ipv4_checksum_ok(&packet[14])) << id;
     }
 }
 

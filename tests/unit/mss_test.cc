@@ -173,8 +173,9 @@ TEST(Mss, BehindVlanTags)
 {
     for (const Buffer &tags : {Buffer{0x81, 0, 0, 5}, Buffer{0x88, 0xa8, 0, 5},
                                Buffer{0x88, 0xa8, 0, 5, 0x81, 0, 0, 6}}) {
-        EXPECT_EQ(mss_of(clamp({.tags = tags})), 1418u);
-        EXPECT_EQ(mss_of(clamp({.ipv6 = true, .tags = tags})), 1398u);
+        EXPECT_EQ(mss_of(clamp({.tags = tags})), 1418u - tags.size());
+        EXPECT_EQ(mss_of(clamp({.ipv6 = true, .tags = tags})),
+                  1398u - tags.size());
     }
     const Buffer three{0x81, 0, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7};
     EXPECT_EQ(mss_of(clamp({.tags = three})), 1460u);
@@ -273,10 +274,10 @@ TEST(Mss, AnyChecksumStaysRight)
         }();
         for (std::uint32_t i = 0; i < 0x10000; i++) {
             const std::uint32_t sum = zero_sum + i;
-            store_be16(&frame[tcp_at + 4], std::uint16_t(i));
-            store_be16(&frame[tcp_at + 16],
+            eoip_store_be16(&frame[tcp_at + 4], std::uint16_t(i));
+            eoip_store_be16(&frame[tcp_at + 16],
                        std::uint16_t(~(sum + (sum >> 16))));
-            store_be16(&frame[tcp_at + 22 + nops], 1536);
+            eoip_store_be16(&frame[tcp_at + 22 + nops], 1536);
             ASSERT_TRUE(clamp_mss(frame, kMtu));
             ASSERT_EQ(
                 segment.checked_sum(
@@ -342,7 +343,7 @@ TEST(Mss, HeadersOfIpThatLie)
     const Buffer whole = Segment{.ip_option_words = 10}.frame();
     for (std::size_t total = 0; total < whole.size() - 14; total++) {
         Buffer frame = whole;
-        store_be16(&frame[16], std::uint16_t(total));
+        eoip_store_be16(&frame[16], std::uint16_t(total));
         const Buffer before = frame;
         EXPECT_FALSE(clamp_mss(frame, kMtu)) << total;
         EXPECT_EQ(frame, before);
@@ -352,7 +353,7 @@ TEST(Mss, HeadersOfIpThatLie)
     const std::size_t tcp = 14 + 16;
     frame[14] = 0x44;
     frame[tcp + 12] = 0x60;
-    frame[tcp + 13] = kTcpSyn;
+    frame[tcp + 13] = EOIP_TCP_SYN;
     const Buffer option = mss_option(1460);
     std::copy(option.begin(), option.end(), &frame[tcp + 20]);
     EXPECT_FALSE(clamp_mss(frame, kMtu));
@@ -373,7 +374,7 @@ TEST(Mss, EveryByteMayLie)
         }
         const Buffer before = frame;
         if (clamp_mss(frame, kMtu)) {
-            ASSERT_FALSE(is_plainly_no_syn(before.data(), before.size()));
+            ASSERT_FALSE(eoip_is_plainly_no_syn(before.data(), before.size()));
             std::size_t changed = 0;
             for (std::size_t at = 0; at < frame.size(); at++) {
                 changed += frame[at] != before[at];
@@ -390,7 +391,7 @@ TEST(Mss, OnlySynsAreLookedAt)
     auto looked_at = [](const Segment &segment) {
         const Buffer frame = segment.frame();
         const bool syn = may_be_syn(frame.data(), frame.size());
-        EXPECT_FALSE(syn && is_plainly_no_syn(frame.data(), frame.size()));
+        EXPECT_FALSE(syn && eoip_is_plainly_no_syn(frame.data(), frame.size()));
         return syn;
     };
     EXPECT_TRUE(looked_at({}));
@@ -403,7 +404,7 @@ TEST(Mss, OnlySynsAreLookedAt)
     Buffer udp = Segment{}.frame();
     udp[23] = 17;
     EXPECT_FALSE(may_be_syn(udp.data(), udp.size()));
-    EXPECT_TRUE(is_plainly_no_syn(udp.data(), udp.size()));
+    EXPECT_TRUE(eoip_is_plainly_no_syn(udp.data(), udp.size()));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ inline constexpr std::uint8_t kCe = 3;
 [[nodiscard]] inline Buffers
 cut_for_mtu(const Ipv4Fields &ip, const Buffer &payload, std::size_t mtu)
 {
-    const std::size_t step = (mtu - kIpv4HeaderBytes) / 8 * 8;
+    const std::size_t step = (mtu - EOIP_IPV4_HLEN) / 8 * 8;
     Buffers fragments;
     for (std::size_t i = 0; i < payload.size(); i += step) {
         fragments.push_back(

@@ -79,7 +79,7 @@ TEST(Reassembly6, EndsPacketsThatAreTooBigAtOnce)
 {
     for (const std::size_t extra : {0, 1}) {
         const Buffer payload =
-            test::sample_frame(kHeaderBytes6 + kDefaultMaxFrame + extra);
+            test::sample_frame(EOIP6_HLEN + kDefaultMaxFrame + extra);
         Checked reassembler;
         EXPECT_EQ(reassembler.add(cut(payload, 1448, payload.size())),
                   Buffer{});

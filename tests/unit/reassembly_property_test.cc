@@ -399,9 +399,9 @@ TEST(ReassemblyProperty, LimitsHoldUnderHostileTraffic)
                 now += Time{random.any(0, 3)};
                 const Buffer made = reassembler.add(arrival.bytes(), now);
                 if (!made.empty()) {
-                    ASSERT_TRUE(ipv4_checksum_ok(made.data()));
+                    ASSERT_TRUE(eoip_ipv4_checksum_ok(made.data()));
                     ASSERT_FALSE(is_fragment(made.data()));
-                    ASSERT_EQ(load_be16(made.data() + 2), made.size());
+                    ASSERT_EQ(eoip_load_be16(made.data() + 2), made.size());
                 }
             }
         }

@@ -12,6 +12,7 @@
 
 #include "packet.h"
 #include "reassembly.h"
+#include "received.h"
 
 namespace eoip {
 namespace {
@@ -75,7 +76,7 @@ TEST(Reassembly, TakesTheHeaderOfTheFirstFragment)
 TEST(Reassembly, MakesPacketsThatAreReceived)
 {
     const Buffer packet = Packet().ipv4(kIp).eoip(1234).frame(1514).bytes();
-    const Buffer payload(packet.begin() + kIpv4HeaderBytes, packet.end());
+    const Buffer payload(packet.begin() + EOIP_IPV4_HLEN, packet.end());
     for (const Buffer &fragment : cut_for_mtu(kIp, payload, 1500)) {
         EXPECT_TRUE(is_fragment(fragment.data()));
         EXPECT_EQ(receive(fragment, false).drop, EOIP_DROP_FRAGMENT);
@@ -84,7 +85,7 @@ TEST(Reassembly, MakesPacketsThatAreReceived)
     ASSERT_EQ(made, Buffers{packet});
     EXPECT_FALSE(is_fragment(made[0].data()));
     const Received rx = receive(made[0], false);
-    EXPECT_EQ(rx.kind, Received::Kind::frame);
+    EXPECT_EQ(rx.kind, EOIP_FRAME);
     EXPECT_EQ(rx.key, 1234);
     EXPECT_EQ(rx.frame_bytes, 1514);
 }
@@ -125,7 +126,7 @@ TEST(Reassembly, TakesTheLargestFrameThatIsAllowed)
 {
     const Buffer packet =
         Packet().ipv4(kIp).eoip(7).frame(EOIP_FRAME_MAX).bytes();
-    const Buffer payload(packet.begin() + kIpv4HeaderBytes, packet.end());
+    const Buffer payload(packet.begin() + EOIP_IPV4_HLEN, packet.end());
     ASSERT_EQ(payload.size(), kPayloadMax);
     for (const std::size_t mtu : {576, 1280, 1500, 9000}) {
         Checked reassembler({.frame = EOIP_FRAME_MAX});
@@ -488,7 +489,7 @@ TEST(ReassemblyLimits, PacketsThatAreTooBigEndAtOnce)
 {
     auto payload_of = [](std::size_t frame) {
         const Buffer packet = Packet().ipv4(kIp).eoip(7).frame(frame).bytes();
-        return Buffer(packet.begin() + kIpv4HeaderBytes, packet.end());
+        return Buffer(packet.begin() + EOIP_IPV4_HLEN, packet.end());
     };
     for (const bool backwards : {false, true}) {
         Buffers fits = cut_for_mtu(kIp, payload_of(kDefaultMaxFrame), 1500);

@@ -210,11 +210,10 @@ Buffer send(std::uint16_t key, const Buffer &frame,
             const test::Ipv6Fields &fields)
 {
     test::Ipv6Fields prepared = fields;
-    prepared.payload_bytes = 1234;  // A limit, and marks in the flow label.
-    prepared.flow_label = 3;
+    prepared.payload_bytes = 1234;  // Anything.
     Buffer out = Packet6().ipv6(prepared).eoip6(0).bytes();
-    put_header6(out.data() + kIpv6HeaderBytes, key);
-    complete_header6(out.data(), static_cast<std::uint16_t>(frame.size()));
+    eoip_put_header6(out.data() + EOIP_IPV6_HLEN, key);
+    eoip_complete_header6(out.data(), static_cast<std::uint16_t>(frame.size()));
     out.insert(out.end(), frame.begin(), frame.end());
     return out;
 }
@@ -237,12 +236,12 @@ TEST(Send6, IsWhatPacketsAreMadeOf)
 
 TEST(Fragment6, FillsTheMtuInUnitsOf8)
 {
-    EXPECT_EQ(fragment_bytes6(47), 0u);
-    EXPECT_EQ(fragment_bytes6(55), 0u);
-    EXPECT_EQ(fragment_bytes6(56), 8u);
-    EXPECT_EQ(fragment_bytes6(1280), 1232u);
-    EXPECT_EQ(fragment_bytes6(1500), 1448u);
-    EXPECT_EQ(fragment_bytes6(65535), 65480u);
+    EXPECT_EQ(eoip_fragment_bytes6(47), 0u);
+    EXPECT_EQ(eoip_fragment_bytes6(55), 0u);
+    EXPECT_EQ(eoip_fragment_bytes6(56), 8u);
+    EXPECT_EQ(eoip_fragment_bytes6(1280), 1232u);
+    EXPECT_EQ(eoip_fragment_bytes6(1500), 1448u);
+    EXPECT_EQ(eoip_fragment_bytes6(65535), 65480u);
 }
 
 // As the switch cuts: the header, room, a part of the payload.
@@ -257,7 +256,7 @@ TEST(Fragment6, IsWhatReassemblyTakes)
     Buffer made;
 
     for (const std::size_t mtu : {1280, 1500}) {
-        const std::size_t step = fragment_bytes6(mtu);
+        const std::size_t step = eoip_fragment_bytes6(mtu);
         for (std::size_t at = 0; at < payload.size(); at += step) {
             const std::size_t n = std::min(step, payload.size() - at);
             const bool more = at + n < payload.size();
@@ -265,7 +264,7 @@ TEST(Fragment6, IsWhatReassemblyTakes)
                 payload.begin() + static_cast<std::ptrdiff_t>(at);
             Buffer piece(whole.begin(), whole.begin() + 40);
             piece.resize(48, 0xaa);
-            make_fragment6(piece.data(), at, n, more, 0x89abcdef);
+            eoip_make_fragment6(piece.data(), at, n, more, 0x89abcdef);
             piece.insert(piece.end(), from,
                          from + static_cast<std::ptrdiff_t>(n));
             EXPECT_EQ(

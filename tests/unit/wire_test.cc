@@ -59,8 +59,8 @@ Buffer send(std::uint16_t key, const Buffer &frame, std::uint16_t ip_id,
             const Template &t = {})
 {
     Buffer out = prepared_header(key, t);
-    put_header(out.data() + kIpv4HeaderBytes, key, 0);
-    complete_header(out.data(), static_cast<std::uint16_t>(frame.size()),
+    eoip_put_header(out.data() + EOIP_IPV4_HLEN, key, 0);
+    eoip_complete_header(out.data(), static_cast<std::uint16_t>(frame.size()),
                     ip_id);
     out.insert(out.end(), frame.begin(), frame.end());
     return out;
@@ -122,14 +122,14 @@ TEST(Receive, DropsMartians)
          {0x00000000u, 0x00000001u, 0x00ffffffu, 0x7f000001u, 0x7fffffffu,
           0xe0000001u, 0xefffffffu, 0xffffffffu, 0xc6336402u}) {
         const Received rx = from(src);
-        EXPECT_EQ(rx.kind, Received::Kind::drop) << src;
+        EXPECT_EQ(rx.kind, EOIP_DROPPED) << src;
         EXPECT_EQ(rx.drop, EOIP_DROP_MARTIAN) << src;
         EXPECT_EQ(rx.key, 7) << src;
     }
     for (const std::uint32_t src :
          {0x01000000u, 0x7effffffu, 0x80000000u, 0xdfffffffu, 0xf0000000u,
           0xfffffffeu, 0xc6336401u}) {
-        EXPECT_EQ(from(src).kind, Received::Kind::frame) << src;
+        EXPECT_EQ(from(src).kind, EOIP_FRAME) << src;
     }
 }
 
@@ -140,7 +140,7 @@ TEST(Receive, DropsFramesThatAreTooBig)
     auto kind = [](std::size_t n_bytes, std::size_t max) {
         const Received rx =
             receive(Packet().eoip(7).frame(n_bytes).bytes(), false, max);
-        return rx.kind == Received::Kind::frame ? EOIP_N_DROPS : rx.drop;
+        return rx.kind == EOIP_FRAME ? EOIP_N_DROPS : rx.drop;
     };
     EXPECT_EQ(kind(1518, 1518), EOIP_N_DROPS);
     EXPECT_EQ(kind(1519, 1518), EOIP_DROP_FRAME_TOO_BIG);
@@ -150,7 +150,7 @@ TEST(Receive, DropsFramesThatAreTooBig)
     const Received rx =
         receive(Packet().eoip(7, {.frame_bytes = 60}).frame(2000).bytes(),
                 false, 1518);
-    EXPECT_EQ(rx.kind, Received::Kind::frame);
+    EXPECT_EQ(rx.kind, EOIP_FRAME);
     EXPECT_TRUE(rx.trimmed);
 }
 
@@ -385,15 +385,15 @@ TEST(Send, ChecksumEqualsAFullRecomputation)
     std::set<std::uint16_t> seen;
     for (const std::uint32_t dst : {0xc6336402u, 0x00000001u, 0xfffffffeu}) {
         const Buffer prepared = prepared_header(7, {.dst = dst});
-        const std::uint16_t start = load_be16(prepared.data() + 10);
+        const std::uint16_t start = eoip_load_be16(prepared.data() + 10);
         for (std::uint32_t total = 28; total <= 65535; total++) {
             const auto corner = static_cast<std::uint16_t>(start - total);
             for (const int delta : {-1, 0, 1, 0x1234}) {
                 const auto id = static_cast<std::uint16_t>(corner + delta);
                 Buffer header = prepared;
-                complete_header(header.data(),
+                eoip_complete_header(header.data(),
                                 static_cast<std::uint16_t>(total - 28), id);
-                const std::uint16_t actual = load_be16(header.data() + 10);
+                const std::uint16_t actual = eoip_load_be16(header.data() + 10);
                 seen.insert(actual);
                 header[10] = header[11] = 0;
                 ASSERT_EQ(actual, test::reference_checksum(header.data(), 20))
@@ -411,7 +411,7 @@ TEST(Send, ChecksumIsRightForEveryIdAndPreparedHeader)
         const auto word = static_cast<std::uint16_t>(i);
         const Template t = {.src = 0xc0000000u | i, .dst = ~i};
         const Buffer sent = send(7, test::sample_frame(14), word, t);
-        ASSERT_TRUE(ipv4_checksum_ok(sent.data())) << i;
+        ASSERT_TRUE(eoip_ipv4_checksum_ok(sent.data())) << i;
     }
 }
 
@@ -439,10 +439,10 @@ TEST(RoundTrip, RandomFramesAndKeys)
         const Buffer packet = send(key, frame, id, t);
         const Received rx = receive(packet, false);
 
-        ASSERT_EQ(rx.kind, Received::Kind::frame);
+        ASSERT_EQ(rx.kind, EOIP_FRAME);
         ASSERT_EQ(rx.key, key);
         ASSERT_FALSE(rx.trimmed);
-        const Bytes got = Bytes(packet).subspan(kFrameOffset, rx.frame_bytes);
+        const Bytes got = Bytes(packet).subspan(EOIP_OUTER_HLEN, rx.frame_bytes);
         ASSERT_TRUE(
             std::equal(got.begin(), got.end(), frame.begin(), frame.end()));
     }
@@ -453,19 +453,19 @@ TEST(RoundTrip, VectorsOfWholeFramesAreSentBack)
     int n_sent = 0;
     for (const test::Vector &vector : test::all_vectors()) {
         const Received rx = receive(vector.packet, false);
-        if (rx.kind == Received::Kind::drop || rx.trimmed) {
+        if (rx.kind == EOIP_DROPPED || rx.trimmed) {
             continue;
         }
         const std::uint8_t *ip = vector.packet.data();
         const Bytes frame =
-            Bytes(vector.packet).subspan(kFrameOffset, rx.frame_bytes);
+            Bytes(vector.packet).subspan(EOIP_OUTER_HLEN, rx.frame_bytes);
         const Buffer sent =
-            send(rx.key, Buffer(frame.begin(), frame.end()), load_be16(ip + 4),
+            send(rx.key, Buffer(frame.begin(), frame.end()), eoip_load_be16(ip + 4),
                  {.tos = ip[1],
                   .ttl = ip[8],
                   .dont_fragment = (ip[6] & 0x40) != 0,
-                  .src = load_be32(ip + 12),
-                  .dst = load_be32(ip + 16)});
+                  .src = eoip_load_be32(ip + 12),
+                  .dst = eoip_load_be32(ip + 16)});
         EXPECT_TRUE(std::equal(sent.begin(), sent.end(), ip)) << vector.name;
         n_sent++;
     }
@@ -476,19 +476,19 @@ TEST(Classify, TellsApartWhatSharesProtocol47)
 {
     const struct {
         Buffer payload;
-        GreKind kind;
+        eoip_gre_kind kind;
     } cases[] = {
-        {{0x20, 0x01, 0x64, 0x00, 0, 42, 100, 0}, GreKind::eoip},
-        {{0x30, 0x01, 0x88, 0x0b, 0, 0, 0, 1}, GreKind::gre},  // PPTP.
-        {{0x20, 0x00, 0x65, 0x58, 0, 0, 0, 1}, GreKind::gre},  // Keyed.
-        {{0x00, 0x00, 0x08, 0x00, 0x45, 0, 0, 20}, GreKind::gre},
-        {{0x20, 0x00, 0x64, 0x00, 0, 42, 100, 0}, GreKind::gre},  // Version 0.
-        {{0x10, 0x00, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::erspan},
-        {{0x10, 0x00, 0x22, 0xeb, 0, 0, 0, 1}, GreKind::erspan},
-        {{0x10, 0x01, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},  // Version 1.
-        {{0x10, 0x02, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},
-        {{0x10, 0x04, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::gre},
-        {{0x10, 0x08, 0x88, 0xbe, 0, 0, 0, 1}, GreKind::erspan},
+        {{0x20, 0x01, 0x64, 0x00, 0, 42, 100, 0}, EOIP_GRE_IS_EOIP},
+        {{0x30, 0x01, 0x88, 0x0b, 0, 0, 0, 1}, EOIP_GRE_IS_NEITHER},  // PPTP.
+        {{0x20, 0x00, 0x65, 0x58, 0, 0, 0, 1}, EOIP_GRE_IS_GRE},  // Keyed.
+        {{0x00, 0x00, 0x08, 0x00, 0x45, 0, 0, 20}, EOIP_GRE_IS_GRE},
+        {{0x20, 0x00, 0x64, 0x00, 0, 42, 100, 0}, EOIP_GRE_IS_GRE},  // Version 0.
+        {{0x10, 0x00, 0x88, 0xbe, 0, 0, 0, 1}, EOIP_GRE_IS_ERSPAN},
+        {{0x10, 0x00, 0x22, 0xeb, 0, 0, 0, 1}, EOIP_GRE_IS_ERSPAN},
+        {{0x10, 0x01, 0x88, 0xbe, 0, 0, 0, 1}, EOIP_GRE_IS_NEITHER},  // Version 1.
+        {{0x10, 0x02, 0x88, 0xbe, 0, 0, 0, 1}, EOIP_GRE_IS_NEITHER},
+        {{0x10, 0x04, 0x88, 0xbe, 0, 0, 0, 1}, EOIP_GRE_IS_NEITHER},
+        {{0x10, 0x08, 0x88, 0xbe, 0, 0, 0, 1}, EOIP_GRE_IS_ERSPAN},
     };
     for (const auto &[payload, kind] : cases) {
         EXPECT_EQ(classify(payload), kind) << testing::PrintToString(payload);
@@ -500,20 +500,20 @@ TEST(Classify, LeavesToEoipWhatMayBeItsTruncatedHeader)
 {
     const Buffer magic{0x20, 0x01, 0x64, 0x00};
     for (std::size_t n = 0; n <= magic.size(); n++) {
-        EXPECT_EQ(classify(Bytes(magic).first(n)), GreKind::eoip) << n;
+        EXPECT_EQ(classify(Bytes(magic).first(n)), EOIP_GRE_IS_EOIP) << n;
     }
-    EXPECT_EQ(classify(Buffer{0x20, 0x00}), GreKind::gre);
-    EXPECT_EQ(classify(Buffer{0x88}), GreKind::gre);
+    EXPECT_EQ(classify(Buffer{0x20, 0x00}), EOIP_GRE_IS_NEITHER);
+    EXPECT_EQ(classify(Buffer{0x88}), EOIP_GRE_IS_NEITHER);
 }
 
 TEST(Fragments, AreMultiplesOf8ThatFitTheMtu)
 {
-    EXPECT_EQ(fragment_bytes(0), 0u);
-    EXPECT_EQ(fragment_bytes(27), 0u);
-    EXPECT_EQ(fragment_bytes(28), 8u);
-    EXPECT_EQ(fragment_bytes(576), 552u);
-    EXPECT_EQ(fragment_bytes(1500), 1480u);
-    EXPECT_EQ(fragment_bytes(65535), 65512u);
+    EXPECT_EQ(eoip_fragment_bytes(0), 0u);
+    EXPECT_EQ(eoip_fragment_bytes(27), 0u);
+    EXPECT_EQ(eoip_fragment_bytes(28), 8u);
+    EXPECT_EQ(eoip_fragment_bytes(576), 552u);
+    EXPECT_EQ(eoip_fragment_bytes(1500), 1480u);
+    EXPECT_EQ(eoip_fragment_bytes(65535), 65512u);
 }
 
 TEST(Fragments, HaveHeadersOfTheirOwn)
@@ -531,13 +531,13 @@ TEST(Fragments, HaveHeadersOfTheirOwn)
                  {1480, 1480, true, 0x20b9},
                  {2960, 48, false, 0x0172}};
     for (const auto &[offset, bytes, more, field] : cases) {
-        Buffer header(whole.begin(), whole.begin() + kIpv4HeaderBytes);
-        make_fragment(header.data(), offset, bytes, more);
-        EXPECT_EQ(load_be16(&header[2]), kIpv4HeaderBytes + bytes);
-        EXPECT_EQ(load_be16(&header[6]), field);
+        Buffer header(whole.begin(), whole.begin() + EOIP_IPV4_HLEN);
+        eoip_make_fragment(header.data(), offset, bytes, more);
+        EXPECT_EQ(eoip_load_be16(&header[2]), EOIP_IPV4_HLEN + bytes);
+        EXPECT_EQ(eoip_load_be16(&header[6]), field);
         EXPECT_EQ(test::reference_checksum(header.data(), header.size()), 0);
         EXPECT_EQ(header[1], 0xb8);
-        EXPECT_EQ(load_be16(&header[4]), 0x4711);
+        EXPECT_EQ(eoip_load_be16(&header[4]), 0x4711);
     }
 }
 

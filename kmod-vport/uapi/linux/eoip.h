@@ -85,7 +85,9 @@ struct eoip_hdr {
 	X(NOT_THE_PEER, "not_the_peer",                                       \
 	  "the key is right, but the port has another peer, or has yet to learn") \
 	X(FRAME_TOO_BIG, "frame_too_big",                                     \
-	  "the frame is longer than other_config:eoip-max-frame allows")
+	  "the frame is longer than other_config:eoip-max-frame allows")      \
+	X(NO_TUNNEL, "no_tunnel",                                             \
+	  "no port has this peer, this key and this local address")
 
 /* In fragments, of which a packet may have held many. */
 #define EOIP_FRAGMENT_DROPS(X)                                                \
@@ -113,11 +115,22 @@ struct eoip_hdr {
 	X(KEY_OUT_OF_RANGE, "key_out_of_range",                               \
 	  "the flow asks for a tunnel key above 65535, or 4095 over IPv6")    \
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
-	  "the address of an endpoint is not known yet")
+	  "the address of an endpoint is not known yet")                      \
+	X(NO_ROUTE, "no_route",                                               \
+	  "the underlay has no route to the remote address")
+
+/* Of frames that the switch's userspace datapath was to send. */
+#define EOIP_SWITCH_TX_DROPS(X)                                               \
+	X(NO_NEIGHBOR, "no_neighbor",                                         \
+	  "nobody has answered yet for the MAC of the next hop")              \
+	X(UNDERLAY_REFUSED, "underlay_refused",                               \
+	  "the flows of the underlay's bridge drop the packet")               \
+	X(OFFLOAD, "offload",                                                 \
+	  "the frame leaves to a card what is not done for tunnels here")
 
 #define EOIP_DROPS(X)                                                         \
 	EOIP_RX_DROPS(X) EOIP_FRAME_DROPS(X) EOIP_SWITCH_DROPS(X)             \
-	EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X)
+	EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X) EOIP_SWITCH_TX_DROPS(X)
 
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,
@@ -139,8 +152,6 @@ enum eoip_drop {
 	  "the flow asks for an IPv6 endpoint, and the kernel has no IPv6")   \
 	X(NO_TUNNEL_INFO, "no_tunnel_info",                                   \
 	  "the frame came to an external device without saying where it goes")\
-	X(NO_ROUTE, "no_route",                                               \
-	  "the underlay has no route to the remote address")                  \
 	X(RECURSION, "recursion",                                             \
 	  "tunnels are nested too deep, or one is routed through itself")     \
 	X(TX_MALFORMED, "malformed",                                          \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The reassemblers of this switch.  Called by netdev-eoip.c for fragments,
-// and by show.cc.
+// The reassemblers of this switch.  Called by pop.c for fragments, and by
+// show.cc.
 //
 // Fragments of one packet may come to different threads, so the reassemblers
 // are shared; there are several so that threads seldom meet.
@@ -31,6 +31,8 @@ namespace eoip {
 namespace {
 
 constexpr std::size_t kShards = 16;
+
+std::atomic<std::size_t> max_frame{kDefaultMaxFrame};
 
 struct Limit {
     const char *name;  // In other_config.
@@ -88,11 +90,11 @@ Shard &shard_of(const std::uint8_t *ip)
 {
     const bool ipv6 = ip[0] >> 4 == 6;
     auto load = [ip](std::size_t at) {
-        return std::uint64_t{load_be32(ip + at)} << 32
-               | load_be32(ip + at + 4);
+        return std::uint64_t{eoip_load_be32(ip + at)} << 32
+               | eoip_load_be32(ip + at + 4);
     };
     std::uint64_t key = ipv6 ? load(16) ^ load(32) : load(12);
-    key ^= ipv6 ? load_be32(ip + kIpv6HeaderBytes + 4) : load_be16(ip + 4);
+    key ^= ipv6 ? eoip_load_be32(ip + EOIP_IPV6_HLEN + 4) : eoip_load_be16(ip + 4);
     key = (key ^ seed()) * 0x9e3779b97f4a7c15;
     return shards()[key >> 60];
 }
@@ -128,11 +130,16 @@ bool eoip_is_fragment(const void *ip, size_t n_bytes)
     using namespace eoip;
     const auto *packet = static_cast<const std::uint8_t *>(ip);
 
-    if (n_bytes < kIpv4HeaderBytes || packet[0] >> 4 != 6) {
-        return n_bytes >= kIpv4HeaderBytes && is_fragment(packet);
+    if (n_bytes < EOIP_IPV4_HLEN || packet[0] >> 4 != 6) {
+        return n_bytes >= EOIP_IPV4_HLEN && is_fragment(packet);
     }
-    return n_bytes >= kIpv6HeaderBytes + kFragmentHeaderBytes
-           && is_fragment(packet) && packet[kIpv6HeaderBytes] == EOIP6_IPPROTO;
+    return n_bytes >= EOIP_IPV6_HLEN + EOIP_FRAGMENT_HLEN
+           && is_fragment(packet) && packet[EOIP_IPV6_HLEN] == EOIP6_IPPROTO;
+}
+
+size_t eoip_max_frame()
+{
+    return eoip::max_frame.load(std::memory_order_relaxed);
 }
 
 const void *eoip_reassemble(const void *ip, size_t n_bytes, long long now,
@@ -174,7 +181,7 @@ char *eoip_reassembly_configure(const smap *other_config)
         const std::lock_guard lock(shard.mutex);
         shard.reassembler.set_limits(eoip::share_of(limits));
     }
-    eoip_set_max_frame(limits.frame);
+    eoip::max_frame = limits.frame;
     return errors.empty() ? nullptr : xstrdup(errors.c_str());
 }
 

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One loop over a batch.  Each packet is parsed, and its tunnel found; then it
+ * is one of these:
+ *
+ *   a frame, which is counted, and leaves through the tunnel's port;
+ *   a keepalive, which the tunnel has heard;
+ *   a fragment, which waits, or completes a packet that takes its place;
+ *   of OVS's own GRE or ERSPAN, whose function pops it;
+ *   nobody's (PPTP, say), which goes where it would have gone without tunnels;
+ *   a drop, which is counted under its name. */
+
+#include <config.h>
+
+#include "pop.h"
+
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+
+#include "dp-packet.h"
+#include "dpif.h"
+#include "eoip/wire6.h"
+#include "flow.h"
+#include "log.h"
+#include "match.h"
+#include "odp-util.h"
+#include "ovs-compat.h"
+#include "packets.h"
+#include "push.h"
+#include "route.h"
+#include "sharing.h"
+#include "timeval.h"
+
+/* What goes with one batch. */
+struct context {
+    odp_port_t port;            /* Frames come out of, */
+    size_t max_frame;           /* and how long they may be. */
+    struct dp_packet_batch *others; /* Takes what is nobody's, or NULL. */
+    size_t n_dropped;
+
+    /* Frames that follow each other and belong to one tunnel are counted at
+     * once. */
+    struct eoip_tunnel *tunnel;
+    uint64_t packets, bytes;
+};
+
+/* Whose this thread's last packets over IPv4 were: good while the generation
+ * is that of now.  Packets that are 'martian' are nobody's. */
+struct recent {
+    ovs_be32 src, dst;
+    uint16_t key;
+    bool martian;
+    unsigned int generation;
+    struct eoip_tunnel *tunnel;
+};
+
+enum { N_RECENT = 64 };
+static __thread struct recent recents[N_RECENT];
+
+static void
+flush_count(struct context *context)
+{
+    if (context->packets) {
+        eoip_tunnel_count_rx(context->tunnel, context->packets,
+                             context->bytes);
+    }
+    context->packets = context->bytes = 0;
+}
+
+static inline void
+count_frame(struct context *context, struct eoip_tunnel *tunnel, size_t bytes)
+{
+    if (OVS_UNLIKELY(context->tunnel != tunnel)) {
+        flush_count(context);
+        context->tunnel = tunnel;
+    }
+    context->packets++;
+    context->bytes += bytes;
+}
+
+/* Counts a packet between the two addresses as dropped, of 'tunnel' or, if it
+ * is NULL, of none; and says so in the log, if that is asked for. */
+static void
+drop(struct eoip_tunnel *tunnel, enum eoip_drop reason,
+     const struct in6_addr *src, const struct in6_addr *dst, uint16_t key)
+{
+    char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 20);
+
+    eoip_tunnel_count_drop(tunnel, reason);
+    VLOG_DBG_RL(&rl, "%s: dropped, from %s to %s, key %"PRIu16": %s",
+                tunnel ? eoip_tunnel_name(tunnel) : "no tunnel",
+                ipv6_string_mapped(from, src), ipv6_string_mapped(to, dst),
+                key, eoip_drop_name(reason));
+}
+
+/* Offers the place of a peer to the sender of a packet that no tunnel claims,
+ * and returns EOIP_N_DROPS; or returns why it does not get it, and who counts
+ * that in '*learner'. */
+static enum eoip_drop
+meet(const struct in6_addr *remote, const struct in6_addr *local,
+     uint16_t key, enum match_where where, struct eoip_tunnel **learner)
+{
+    *learner = match_learner(local, key, where);
+    return !*learner ? EOIP_DROP_NO_TUNNEL
+           : route_is_own(remote, local) ? EOIP_DROP_MARTIAN
+           : eoip_learning_meet(*learner, remote, local) ? EOIP_N_DROPS
+           : EOIP_DROP_NOT_THE_PEER;
+}
+
+static void
+unclaimed_keepalive(const struct in6_addr *remote,
+                    const struct in6_addr *local, uint16_t key,
+                    enum match_where where)
+{
+    struct eoip_tunnel *learner;
+    enum eoip_drop why = meet(remote, local, key, where, &learner);
+
+    if (!learner || why == EOIP_N_DROPS) {
+        eoip_tunnel_count_keepalive(learner);
+    } else {
+        drop(learner, why, remote, local, key);
+    }
+}
+
+void
+pop_unclaimed_keepalive(const struct in6_addr *remote,
+                        const struct in6_addr *local, uint16_t key)
+{
+    unclaimed_keepalive(remote, local, key, MATCH_KERNEL);
+}
+
+static void
+unclaimed_frame(const struct in6_addr *remote, const struct in6_addr *local,
+                uint16_t key)
+{
+    struct eoip_tunnel *learner;
+    enum eoip_drop why = meet(remote, local, key, MATCH_USERSPACE, &learner);
+
+    drop(learner, why == EOIP_N_DROPS ? EOIP_DROP_NOT_THE_PEER : why, remote,
+         local, key);
+}
+
+/* Learning is all there is to do: the frame is dropped by a flow, which OVS
+ * makes now. */
+void
+pop_unclaimed_in_kernel(const struct flow *flow, const struct dpif *dpif)
+{
+    const struct flow_tnl *tnl = &flow->tunnel;
+    uint64_t key = ntohll(tnl->tun_id);
+    struct in6_addr remote = flow_tnl_src(tnl);
+    struct in6_addr local = flow_tnl_dst(tnl);
+    struct dpif_port port;
+
+    if (key > EOIP_KEY_MAX || strcmp(dpif_type(dpif), "system")
+        || match_packet(&remote, &local, key, MATCH_KERNEL)
+        || dpif_port_query_by_number(dpif, flow->in_port.odp_port, &port,
+                                     false)) {
+        return;
+    }
+    if (!strcmp(port.name, EOIP_DPIF_PORT)) {
+        struct eoip_tunnel *learner;
+        enum eoip_drop why = meet(&remote, &local, key, MATCH_KERNEL,
+                                  &learner);
+
+        if (learner) {
+            drop(learner, why == EOIP_N_DROPS ? EOIP_DROP_NOT_THE_PEER : why,
+                 &remote, &local, key);
+        }
+    }
+    dpif_port_destroy(&port);
+}
+
+/* True if a packet of 'tunnel' claims to be from an address of the device that
+ * it came in by.  Of a remote end that was configured that is not asked. */
+static bool
+is_own(const struct eoip_tunnel *tunnel, const struct in6_addr *remote,
+       const struct in6_addr *local)
+{
+    return tunnel && eoip_tunnel_has_any_remote(tunnel)
+           && route_is_own(remote, local);
+}
+
+/* Does what is due for a packet between the two addresses whose frame, as 'rx'
+ * says, is not delivered.  Returns true if the packet counts as dropped. */
+static bool
+account(struct eoip_tunnel *tunnel, const struct in6_addr *remote,
+        const struct in6_addr *local, const struct eoip_received *rx)
+{
+    if (rx->kind == EOIP_DROPPED) {
+        drop(tunnel, rx->drop, remote, local, rx->key);
+        return true;
+    } else if (rx->kind == EOIP_FRAME) {
+        unclaimed_frame(remote, local, rx->key);
+        return true;
+    } else if (tunnel) {
+        eoip_tunnel_count_keepalive(tunnel);
+        eoip_keepalive_heard(tunnel);
+    } else {
+        unclaimed_keepalive(remote, local, rx->key, MATCH_USERSPACE);
+    }
+    return false;
+}
+
+/* What the packet and its frame go through before the frame is delivered.
+ * 'outer_hlen' bytes of headers were in front of the frame.  Returns false, and
+ * counts, if the frame must be dropped. */
+EOIP_INLINE bool
+take_frame(struct eoip_tunnel *tunnel, const struct eoip_received *rx,
+           char *frame, size_t outer_hlen, uint8_t tos)
+{
+    if (OVS_UNLIKELY(rx->trimmed)) {
+        eoip_tunnel_count_trimmed(tunnel);
+    }
+    if (OVS_UNLIKELY(tos & IP_ECN_ECT_1)
+        && !eoip_take_over_ecn(frame, rx->frame_bytes, tos)) {
+        return false;
+    }
+    if (OVS_UNLIKELY(!eoip_is_plainly_no_syn(frame, rx->frame_bytes))) {
+        eoip_tunnel_clamp_mss(tunnel, outer_hlen, frame, rx->frame_bytes);
+    }
+    return true;
+}
+
+/* Bytes from the IP header on, padding included. */
+static size_t
+l3_bytes(const struct dp_packet *packet)
+{
+    return (char *) dp_packet_tail(packet) - (char *) dp_packet_l3(packet);
+}
+
+static bool
+is_over_ipv6(const struct dp_packet *packet)
+{
+    const uint8_t *ip = dp_packet_l3(packet);
+
+    return ip && l3_bytes(packet) >= EOIP_IPV4_HLEN && ip[0] >> 4 == 6;
+}
+
+/* Leaves of 'packet' its frame, which came by 'port'. */
+EOIP_INLINE struct dp_packet *
+uncover(struct dp_packet *packet, char *frame, size_t frame_bytes,
+        uint16_t key, odp_port_t port)
+{
+    packet->md.tunnel.tun_id = htonll(key);
+    packet->md.tunnel.flags = FLOW_TNL_F_KEY;
+    packet->md.in_port.odp_port = port;
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_reset_packet(packet, frame - (char *) dp_packet_data(packet));
+    dp_packet_set_size(packet, frame_bytes);
+    dp_packet_reset_offload(packet);
+    return packet;
+}
+
+/* Frees 'packet', which was not delivered. */
+static struct dp_packet *
+discard(struct dp_packet *packet, bool is_drop, struct context *context)
+{
+    context->n_dropped += is_drop;
+    dp_packet_delete(packet);
+    return NULL;
+}
+
+static struct dp_packet *
+pop_ipv6(struct dp_packet *packet, struct eoip_received rx,
+         struct context *context)
+{
+    char *ip = dp_packet_l3(packet);
+    const struct ovs_16aligned_ip6_hdr *nh = (const void *) ip;
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    char *frame = ip + EOIP6_OUTER_HLEN;
+    struct eoip_tunnel *tunnel;
+    struct in6_addr src, dst;
+    uint8_t tos;
+
+    memcpy(&src, &nh->ip6_src, sizeof src);
+    memcpy(&dst, &nh->ip6_dst, sizeof dst);
+    tos = ntohl(get_16aligned_be32(&nh->ip6_flow)) >> 20;
+    tunnel = match_packet(&src, &dst, rx.key, MATCH_USERSPACE);
+    if (is_own(tunnel, &src, &dst)) {
+        rx.kind = EOIP_DROPPED;
+        rx.drop = EOIP_DROP_MARTIAN;
+    }
+    if (rx.kind != EOIP_FRAME || !tunnel) {
+        return discard(packet, account(tunnel, &src, &dst, &rx), context);
+    }
+    if (!take_frame(tunnel, &rx, frame, EOIP6_OUTER_HLEN, tos)) {
+        drop(tunnel, EOIP_DROP_ECN, &src, &dst, rx.key);
+        return discard(packet, true, context);
+    }
+    count_frame(context, tunnel, rx.frame_bytes);
+    pkt_metadata_init_tnl(&packet->md);
+    pkt_metadata_init_conn(&packet->md);
+    tnl->ipv6_src = src;
+    tnl->ipv6_dst = dst;
+    tnl->ip_tos = tos;
+    tnl->ip_ttl = nh->ip6_hlim;
+    return uncover(packet, frame, rx.frame_bytes, rx.key,
+                   context->port);
+}
+
+static EOIP_NOINLINE void
+find_tunnel(struct recent *recent, ovs_be32 src, ovs_be32 dst, uint16_t key,
+            unsigned int generation)
+{
+    struct in6_addr remote, local;
+
+    in6_addr_set_mapped_ipv4(&remote, src);
+    in6_addr_set_mapped_ipv4(&local, dst);
+    *recent = (struct recent) {
+        .src = src, .dst = dst, .key = key, .generation = generation,
+        .tunnel = match_packet(&remote, &local, key, MATCH_USERSPACE),
+    };
+    recent->martian = is_own(recent->tunnel, &remote, &local);
+}
+
+static EOIP_NOINLINE struct dp_packet *
+discard_ipv4(struct dp_packet *packet, struct eoip_tunnel *tunnel,
+             const struct eoip_received *rx, struct context *context)
+{
+    const struct ip_header *nh = dp_packet_l3(packet);
+    struct in6_addr src, dst;
+
+    in6_addr_set_mapped_ipv4(&src, get_16aligned_be32(&nh->ip_src));
+    in6_addr_set_mapped_ipv4(&dst, get_16aligned_be32(&nh->ip_dst));
+    return discard(packet, account(tunnel, &src, &dst, rx), context);
+}
+
+/* A packet of EoIP over IPv4. */
+EOIP_INLINE struct dp_packet *
+pop_ipv4(struct dp_packet *packet, struct eoip_received rx,
+         struct context *context)
+{
+    char *ip = dp_packet_l3(packet);
+    const struct ip_header *nh = (const void *) ip;
+    ovs_be32 src = get_16aligned_be32(&nh->ip_src);
+    ovs_be32 dst = get_16aligned_be32(&nh->ip_dst);
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    struct recent *recent
+        = &recents[((uint32_t) src * 0x9e3779b9u >> 24 ^ rx.key) % N_RECENT];
+    unsigned int generation = match_generation();
+    char *frame = ip + EOIP_OUTER_HLEN;
+    struct eoip_tunnel *tunnel;
+
+    if (OVS_UNLIKELY(recent->src != src || recent->dst != dst
+                     || recent->key != rx.key
+                     || recent->generation != generation)) {
+        find_tunnel(recent, src, dst, rx.key, generation);
+    }
+    tunnel = recent->tunnel;
+    if (OVS_UNLIKELY(recent->martian)) {
+        rx.kind = EOIP_DROPPED;
+        rx.drop = EOIP_DROP_MARTIAN;
+    }
+    if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || !tunnel)) {
+        return discard_ipv4(packet, tunnel, &rx, context);
+    }
+    if (OVS_UNLIKELY(!take_frame(tunnel, &rx, frame, EOIP_OUTER_HLEN,
+                                 nh->ip_tos))) {
+        rx.kind = EOIP_DROPPED;
+        rx.drop = EOIP_DROP_ECN;
+        return discard_ipv4(packet, tunnel, &rx, context);
+    }
+    count_frame(context, tunnel, rx.frame_bytes);
+    pkt_metadata_init_tnl(&packet->md);
+    pkt_metadata_init_conn(&packet->md);
+    tnl->ip_src = src;
+    tnl->ip_dst = dst;
+    tnl->ip_tos = nh->ip_tos;
+    tnl->ip_ttl = nh->ip_ttl;
+    return uncover(packet, frame, rx.frame_bytes, rx.key,
+                   context->port);
+}
+
+/* Takes the fragment 'packet'.  Returns the packet that it completes, or NULL
+ * if it does not, or was dropped. */
+static struct dp_packet *
+reassemble(struct dp_packet *packet, bool is_ipv6)
+{
+    struct dp_packet *whole = NULL;
+    const void *bytes;
+    size_t n;
+
+    bytes = eoip_reassemble(dp_packet_l3(packet), l3_bytes(packet),
+                            time_msec(), &n);
+    if (bytes) {
+        whole = dp_packet_new_with_headroom(ETH_HEADER_LEN + n,
+                                            EOIP_PUSH_BYTES);
+        dp_packet_put(whole, dp_packet_data(packet), ETH_HEADER_LEN);
+        dp_packet_put(whole, bytes, n);
+        whole->md = packet->md;
+        whole->l3_ofs = ETH_HEADER_LEN;
+        whole->l4_ofs = ETH_HEADER_LEN
+                        + (is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN);
+    }
+    dp_packet_delete(packet);
+    return whole;
+}
+
+/* True for what is, or would be, EoIP or EoIPv6. */
+static bool
+is_ours(struct dp_packet *packet, bool is_ipv6)
+{
+    const void *l4 = dp_packet_l4(packet);
+    size_t n = l4 ? dp_packet_l4_size(packet) : 0;
+
+    return is_ipv6
+           ? eoip_protocol6(dp_packet_l3(packet), l3_bytes(packet))
+             == EOIP6_IPPROTO && eoip_is_header6(l4, n)
+           : eoip_classify(l4, n) == EOIP_GRE_IS_EOIP;
+}
+
+/* A packet that is not EoIP's: another tunnel's, or nobody's.  What is nobody's
+ * is added to 'context->others', or dropped for 'reason' if that is NULL. */
+static struct dp_packet *
+pop_foreign(struct dp_packet *packet, enum eoip_drop reason,
+            struct context *context)
+{
+    bool is_ipv6 = is_over_ipv6(packet);
+    const void *l4 = dp_packet_l4(packet);
+
+    if (l4
+        && (!is_ipv6 || eoip_protocol6(dp_packet_l3(packet), l3_bytes(packet))
+                        == EOIP_IPPROTO)
+        && sharing_pop(&packet, eoip_classify(l4, dp_packet_l4_size(packet)),
+                       is_ipv6)) {
+        context->n_dropped += !packet;
+        return packet;
+    }
+    if (context->others) {
+        dp_packet_batch_add(context->others, packet);
+        return NULL;
+    }
+    drop(NULL, reason, &in6addr_any, &in6addr_any, 0);
+    return discard(packet, true, context);
+}
+
+/* A packet that is not simply one of EoIP over IPv4. */
+static EOIP_NOINLINE struct dp_packet *
+pop_strange(struct dp_packet *packet, struct context *context)
+{
+    const char *ip = dp_packet_l3(packet);
+    bool is_ipv6 = is_over_ipv6(packet);
+    struct eoip_received rx;
+
+    if (ip && eoip_is_fragment(ip, l3_bytes(packet))) {
+        packet = reassemble(packet, is_ipv6);
+        if (!packet) {
+            return NULL;
+        }
+    }
+    ip = dp_packet_l3(packet);
+    rx = is_ipv6
+         ? eoip_receive6(ip, l3_bytes(packet), context->max_frame)
+         : eoip_receive(ip, ip ? l3_bytes(packet) : 0,
+                        dp_packet_ip_checksum_valid(packet), context->max_frame);
+    if (rx.key_known) {
+        return is_ipv6 ? pop_ipv6(packet, rx, context)
+                       : pop_ipv4(packet, rx, context);
+    }
+
+    if (!dp_packet_l4(packet) || is_ours(packet, is_ipv6)) {
+        drop(NULL, rx.drop, &in6addr_any, &in6addr_any, 0);
+        return discard(packet, true, context);
+    }
+    return pop_foreign(packet, rx.drop, context);
+}
+
+EOIP_INLINE struct dp_packet *
+pop_packet(struct dp_packet *packet, struct context *context)
+{
+    const char *ip = dp_packet_l3(packet);
+    struct eoip_received rx
+        = eoip_receive(ip, ip ? l3_bytes(packet) : 0,
+                       dp_packet_ip_checksum_valid(packet),
+                       context->max_frame);
+
+    return OVS_LIKELY(rx.key_known) ? pop_ipv4(packet, rx, context)
+                                    : pop_strange(packet, context);
+}
+
+/* Executes an action that holds a 32-bit number on a batch, which it takes
+ * over. */
+static void
+execute_u32(odp_execute_cb execute, void *aux, enum ovs_action_attr type,
+                uint32_t value, struct dp_packet_batch *batch)
+{
+    struct {
+        struct nlattr a;
+        uint32_t value;
+    } action = {
+        .a = { .nla_len = sizeof action, .nla_type = type },
+        .value = value,
+    };
+
+    if (!dp_packet_batch_is_empty(batch)) {
+        execute(aux, batch, &action.a, true);
+    }
+}
+
+size_t
+pop_execute(struct dp_packet_batch *batch, const struct eoip_pop *pop,
+            bool should_steal, odp_execute_cb execute, void *aux)
+{
+    struct dp_packet_batch mine, others;
+    struct context context = {
+        .port = sharing_eoip_port(), .max_frame = eoip_max_frame(),
+        .others = &others,
+    };
+    struct dp_packet *packet;
+    size_t i, n;
+
+    if (!should_steal) {
+        dp_packet_batch_clone(&mine, batch);
+        dp_packet_batch_reset_cutlen(batch);
+        batch = &mine;
+    }
+    dp_packet_batch_apply_cutlen(batch);
+    dp_packet_batch_init(&others);
+    n = dp_packet_batch_size(batch);
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+        packet = OVS_LIKELY(context.port != ODPP_NONE)
+                 ? pop_packet(packet, &context)
+                 : pop_foreign(packet, EOIP_DROP_NOT_EOIP, &context);
+        if (OVS_LIKELY(packet != NULL)) {
+            dp_packet_batch_add(batch, packet);
+        }
+    }
+    flush_count(&context);
+
+    execute_u32(execute, aux, OVS_ACTION_ATTR_OUTPUT,
+                    odp_to_u32(pop->local), &others);
+    /* To the flows of the bridges that the ports are on. */
+    execute_u32(execute, aux, OVS_ACTION_ATTR_RECIRC, 0, batch);
+    dp_packet_batch_destroy(&others);
+    if (!should_steal) {
+        dp_packet_batch_destroy(&mine);
+    }
+    return context.n_dropped;
+}
+
+struct dp_packet *
+pop_header(struct dp_packet *packet)
+{
+    struct context context = {
+        .port = sharing_eoip_port(), .max_frame = eoip_max_frame(),
+    };
+
+    packet = pop_packet(packet, &context);
+    flush_count(&context);
+    return packet;
+}

@@ -198,17 +198,13 @@ constexpr VerbName kVerbs[] = {
 
 [[nodiscard]] std::string parse_name(std::string &value)
 {
-    if (value.size() > kNameMax) {
-        return join({"interface name too long: ", value,
-                     ": at most 15 characters are allowed"});
-    }
     const bool plain =
         std::all_of(value.begin(), value.end(), [](unsigned char c) {
             return std::isgraph(c) && c != '/' && c != '%' && c != ':';
         });
     if (value.empty() || !plain || value == "." || value == "..") {
         return join({"invalid interface name: \"", value,
-                     "\": allowed are 1 to 15 characters without blanks, "
+                     "\": allowed are characters without blanks, "
                      "\"/\", \":\" and \"%\""});
     }
     return {};
@@ -600,6 +596,11 @@ void Parser::check()
         if (!request_.options.contains("key")) {
             fail("tunnel-id is mandatory parameter: give tunnel-id N with the "
                  "number that the other end has, 0 to 65535");
+        }
+        // Of ports that others have made, names may be longer.
+        if (request_.name.size() > kNameMax) {
+            fail(join({"interface name too long: ", request_.name,
+                       ": at most 15 characters are allowed"}));
         }
         break;
     case Verb::change:

@@ -6,6 +6,7 @@
 
 #include "dp-packet.h"
 #include "flow.h"
+#include "match.h"
 #include "netdev-native-tnl.h"
 #include "odp-util.h"
 #include "ovs-atomic.h"
@@ -39,12 +40,16 @@ port_of(struct neighbor *neighbor)
     return u32_to_odp(port);
 }
 
+/* OVS tells of the ports of the kernel's datapath when they go, whose numbers
+ * are others. */
 static struct neighbor *
-find_type(const char *type)
+find_neighbor(const struct netdev *tunnel)
 {
+    const char *type = netdev_get_type(tunnel);
+
     for (size_t i = 0; i < N_NEIGHBORS; i++) {
         if (!strcmp(neighbors[i].type, type)) {
-            return &neighbors[i];
+            return match_is_in_kernel(tunnel) ? NULL : &neighbors[i];
         }
     }
     return NULL;
@@ -53,7 +58,7 @@ find_type(const char *type)
 void
 sharing_port_added(const struct netdev *tunnel, odp_port_t port)
 {
-    struct neighbor *neighbor = find_type(netdev_get_type(tunnel));
+    struct neighbor *neighbor = find_neighbor(tunnel);
 
     if (neighbor) {
         neighbor->n_tunnels
@@ -65,7 +70,7 @@ sharing_port_added(const struct netdev *tunnel, odp_port_t port)
 void
 sharing_port_deleted(const struct netdev *tunnel, odp_port_t port)
 {
-    struct neighbor *neighbor = find_type(netdev_get_type(tunnel));
+    struct neighbor *neighbor = find_neighbor(tunnel);
 
     if (neighbor && port_of(neighbor) == port && !--neighbor->n_tunnels) {
         atomic_store_relaxed(&neighbor->port, UINT32_MAX);

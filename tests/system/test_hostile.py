@@ -110,6 +110,36 @@ def test_truncated_below_ip(sandbox):
         attack.counted([packet[:n] for n in range(len(packet))])
 
 
+@only("netdev", "in the kernel the host's routing refuses such a packet")
+def test_own_address(sandbox):
+    """It says that it comes from another address of the device that it came
+    in by: no peer, where the flows or the first packet say who that is."""
+    own = "192.0.2.99"
+    sandbox.exec("a", "ip", "address", "add", f"{own}/32", "dev",
+                 UNDERLAY_DEVICE)
+    try:
+        for remote, name in ("flow", "martian"), ("learn", "martian"):
+            sandbox.add_tunnel("a", remote_ip=remote, key=100)
+            with sandbox.wire("b") as underlay:
+                mac = sandbox.mac("a", UNDERLAY_DEVICE)
+
+                def counted():
+                    underlay.send(ethernet(ipv4(ARP_IN_TUNNEL_100, src=own),
+                                           mac))
+                    return sandbox.statistics("a")["drops"][name]
+
+                # OVS hears of addresses from the kernel.
+                until(counted, f"remote_ip={remote}: nothing is dropped")
+                before = sandbox.statistics("a")["rx_packets"]
+                counted()
+                check_equal("frames", sandbox.statistics("a")["rx_packets"],
+                            before)
+            sandbox.vsctl("a", "del-port", "e1")
+    finally:
+        sandbox.exec("a", "ip", "address", "del", f"{own}/32", "dev",
+                     UNDERLAY_DEVICE)
+
+
 def test_length_beyond_packet(sandbox):
     """The EoIP length is larger than what IP carries."""
     frame = ARP_REQUEST

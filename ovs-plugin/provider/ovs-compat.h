@@ -16,20 +16,8 @@
 #include "tnl-neigh-cache.h"
 
 /* Batches grow since 4.0; before, they held NETDEV_MAX_BURST packets. */
-#ifdef OVS_HAVE_DYNAMIC_BATCH
-static inline bool
-dp_packet_batch_has_room(const struct dp_packet_batch *batch OVS_UNUSED)
-{
-    return true;
-}
-#else
+#ifndef OVS_HAVE_DYNAMIC_BATCH
 #define dp_packet_batch_reset dp_packet_batch_init
-
-static inline bool
-dp_packet_batch_has_room(const struct dp_packet_batch *batch)
-{
-    return !dp_packet_batch_is_full(batch);
-}
 
 static inline void
 dp_packet_batch_destroy(struct dp_packet_batch *batch OVS_UNUSED)

@@ -293,6 +293,7 @@ finish(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
        size_t ip_hlen)
 {
     packet->packet_type = htonl(PT_ETH);
+    dp_packet_forget_offload(packet);   /* It was said of the frame. */
     dp_packet_reset_offsets(packet);
     packet->l3_ofs = ETH_HEADER_LEN;
     packet->l4_ofs = ETH_HEADER_LEN + ip_hlen;

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "eoip-hooks.h"
+#include "headers.h"
 #include "odp-util.h"
 #include "netdev-vport.h"
 #include "openvswitch/poll-loop.h"
@@ -26,6 +27,7 @@
 #include "text.h"
 #include "timeval.h"
 #include "tnl-ports.h"
+#include "unclaimed.h"
 
 VLOG_DEFINE_THIS_MODULE(eoip);
 struct vlog_module *const eoip_log = &this_module;
@@ -124,7 +126,7 @@ find_any(const struct in6_addr *remote, const struct in6_addr *local,
 const struct eoip_keepalive_calls eoip_keepalive_calls = {
     .poll = keepalive_poll,
     .find = find_any,
-    .unclaimed = pop_unclaimed_keepalive,
+    .unclaimed = unclaimed_keepalive_of_host,
 };
 
 static int
@@ -238,7 +240,7 @@ complete_class(struct netdev_class *class)
     class->get_status = eoip_get_status;
     class->get_stats = eoip_get_stats;
     class->get_custom_stats = eoip_get_custom_stats;
-    class->build_header = push_build_header;
+    class->build_header = headers_build;
     class->push_header = push_header;
     class->pop_header = pop_header;
     eoip_report_init();
@@ -260,11 +262,11 @@ eoip_provider_register(void)
         .port_lookup = sharing_port_lookup,
         .shares_pop = sharing_is_needed,
         .pop = pop_execute,
-        .unclaimed_in_kernel = pop_unclaimed_in_kernel,
+        .unclaimed_in_kernel = unclaimed_in_kernel,
         .push = push_execute,
-        .put_drop = push_put_drop,
-        .push_header_len = push_header_len,
-        .push_key = push_key,
+        .put_drop = headers_put_drop,
+        .push_header_len = headers_len,
+        .push_key = headers_key,
         .format_push = text_format_push,
         .parse_push = text_parse_push,
         .inherits_df = inherits_df,

@@ -18,18 +18,17 @@
 #include <netinet/ip6.h>
 
 #include "dp-packet.h"
-#include "dpif.h"
 #include "eoip/wire6.h"
 #include "flow.h"
-#include "log.h"
+#include "headers.h"
 #include "match.h"
 #include "odp-util.h"
 #include "ovs-compat.h"
 #include "packets.h"
-#include "push.h"
 #include "route.h"
 #include "sharing.h"
 #include "timeval.h"
+#include "unclaimed.h"
 
 /* What goes with one batch. */
 struct context {
@@ -78,99 +77,6 @@ count_frame(struct context *context, struct eoip_tunnel *tunnel, size_t bytes)
     context->bytes += bytes;
 }
 
-/* Counts a packet between the two addresses as dropped, of 'tunnel' or, if it
- * is NULL, of none; and says so in the log, if that is asked for. */
-static void
-drop(struct eoip_tunnel *tunnel, enum eoip_drop reason,
-     const struct in6_addr *src, const struct in6_addr *dst, uint16_t key)
-{
-    char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 20);
-
-    eoip_tunnel_count_drop(tunnel, reason);
-    VLOG_DBG_RL(&rl, "%s: dropped, from %s to %s, key %"PRIu16": %s",
-                tunnel ? eoip_tunnel_name(tunnel) : "no tunnel",
-                ipv6_string_mapped(from, src), ipv6_string_mapped(to, dst),
-                key, eoip_drop_name(reason));
-}
-
-/* Offers the place of a peer to the sender of a packet that no tunnel claims,
- * and returns EOIP_N_DROPS; or returns why it does not get it, and who counts
- * that in '*learner'. */
-static enum eoip_drop
-meet(const struct in6_addr *remote, const struct in6_addr *local,
-     uint16_t key, enum match_where where, struct eoip_tunnel **learner)
-{
-    *learner = match_learner(local, key, where);
-    return !*learner ? EOIP_DROP_NO_TUNNEL
-           : route_is_own(remote, local) ? EOIP_DROP_MARTIAN
-           : eoip_learning_meet(*learner, remote, local) ? EOIP_N_DROPS
-           : EOIP_DROP_NOT_THE_PEER;
-}
-
-static void
-unclaimed_keepalive(const struct in6_addr *remote,
-                    const struct in6_addr *local, uint16_t key,
-                    enum match_where where)
-{
-    struct eoip_tunnel *learner;
-    enum eoip_drop why = meet(remote, local, key, where, &learner);
-
-    if (!learner || why == EOIP_N_DROPS) {
-        eoip_tunnel_count_keepalive(learner);
-    } else {
-        drop(learner, why, remote, local, key);
-    }
-}
-
-void
-pop_unclaimed_keepalive(const struct in6_addr *remote,
-                        const struct in6_addr *local, uint16_t key)
-{
-    unclaimed_keepalive(remote, local, key, MATCH_KERNEL);
-}
-
-static void
-unclaimed_frame(const struct in6_addr *remote, const struct in6_addr *local,
-                uint16_t key)
-{
-    struct eoip_tunnel *learner;
-    enum eoip_drop why = meet(remote, local, key, MATCH_USERSPACE, &learner);
-
-    drop(learner, why == EOIP_N_DROPS ? EOIP_DROP_NOT_THE_PEER : why, remote,
-         local, key);
-}
-
-/* Learning is all there is to do: the frame is dropped by a flow, which OVS
- * makes now. */
-void
-pop_unclaimed_in_kernel(const struct flow *flow, const struct dpif *dpif)
-{
-    const struct flow_tnl *tnl = &flow->tunnel;
-    uint64_t key = ntohll(tnl->tun_id);
-    struct in6_addr remote = flow_tnl_src(tnl);
-    struct in6_addr local = flow_tnl_dst(tnl);
-    struct dpif_port port;
-
-    if (key > EOIP_KEY_MAX || strcmp(dpif_type(dpif), "system")
-        || match_packet(&remote, &local, key, MATCH_KERNEL)
-        || dpif_port_query_by_number(dpif, flow->in_port.odp_port, &port,
-                                     false)) {
-        return;
-    }
-    if (!strcmp(port.name, EOIP_DPIF_PORT)) {
-        struct eoip_tunnel *learner;
-        enum eoip_drop why = meet(&remote, &local, key, MATCH_KERNEL,
-                                  &learner);
-
-        if (learner) {
-            drop(learner, why == EOIP_N_DROPS ? EOIP_DROP_NOT_THE_PEER : why,
-                 &remote, &local, key);
-        }
-    }
-    dpif_port_destroy(&port);
-}
-
 /* True if a packet of 'tunnel' claims to be from an address of the device that
  * it came in by.  Of a remote end that was configured that is not asked. */
 static bool
@@ -188,7 +94,7 @@ account(struct eoip_tunnel *tunnel, const struct in6_addr *remote,
         const struct in6_addr *local, const struct eoip_received *rx)
 {
     if (rx->kind == EOIP_DROPPED) {
-        drop(tunnel, rx->drop, remote, local, rx->key);
+        count_received_drop(tunnel, rx->drop, remote, local, rx->key);
         return true;
     } else if (rx->kind == EOIP_FRAME) {
         unclaimed_frame(remote, local, rx->key);
@@ -285,7 +191,7 @@ pop_ipv6(struct dp_packet *packet, struct eoip_received rx,
         return discard(packet, account(tunnel, &src, &dst, &rx), context);
     }
     if (!take_frame(tunnel, &rx, frame, EOIP6_OUTER_HLEN, tos)) {
-        drop(tunnel, EOIP_DROP_ECN, &src, &dst, rx.key);
+        count_received_drop(tunnel, EOIP_DROP_ECN, &src, &dst, rx.key);
         return discard(packet, true, context);
     }
     count_frame(context, tunnel, rx.frame_bytes);
@@ -431,7 +337,7 @@ pop_foreign(struct dp_packet *packet, enum eoip_drop reason,
         dp_packet_batch_add(context->others, packet);
         return NULL;
     }
-    drop(NULL, reason, &in6addr_any, &in6addr_any, 0);
+    count_received_drop(NULL, reason, &in6addr_any, &in6addr_any, 0);
     return discard(packet, true, context);
 }
 
@@ -460,7 +366,7 @@ pop_strange(struct dp_packet *packet, struct context *context)
     }
 
     if (!dp_packet_l4(packet) || is_ours(packet, is_ipv6)) {
-        drop(NULL, rx.drop, &in6addr_any, &in6addr_any, 0);
+        count_received_drop(NULL, rx.drop, &in6addr_any, &in6addr_any, 0);
         return discard(packet, true, context);
     }
     return pop_foreign(packet, rx.drop, context);

@@ -16,12 +16,4 @@ size_t pop_execute(struct dp_packet_batch *, const struct eoip_pop *,
 /* The same action without a struct eoip_pop, as .pop_header of the class. */
 struct dp_packet *pop_header(struct dp_packet *);
 
-/* Accounts for a keepalive from 'remote' to 'local' with 'key' that no tunnel
- * claims, and that was heard by a socket of the host's. */
-void pop_unclaimed_keepalive(const struct in6_addr *remote,
-                             const struct in6_addr *local, uint16_t key);
-
-/* See struct eoip_hooks. */
-void pop_unclaimed_in_kernel(const struct flow *, const struct dpif *);
-
 #endif /* pop.h */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A flow's action holds the headers of its packets, made once by
- * push_build_header(), and what else there is to know, in a note behind them.
+ * headers_build(), and what else there is to know, in a note behind them.
  * push_execute() puts them in front of each frame, and executes what follows
  * the action: on more packets than there were frames, where some go in
  * fragments. */
@@ -13,73 +13,15 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 
-#include "csum.h"
 #include "dp-packet.h"
 #include "eoip-provider.h"
 #include "eoip/wire6.h"
-#include "flow.h"
+#include "fragments.h"
+#include "headers.h"
 #include "log.h"
 #include "match.h"
-#include "netdev-eoip.h"
-#include "netdev-native-tnl.h"
-#include "odp-util.h"
 #include "ovs-compat.h"
 #include "packets.h"
-#include "route.h"
-
-/* Set by any thread. */
-static atomic_bool missed_neighbor = false;
-
-/* Headers and note. */
-
-bool
-push_is_ipv6(const struct ovs_action_push_tnl *push)
-{
-    const struct eth_header *eth = (const void *) push->header;
-
-    return eth->eth_type == htons(ETH_TYPE_IPV6);
-}
-
-size_t
-push_header_len(const struct ovs_action_push_tnl *push)
-{
-    return push_is_ipv6(push) ? EOIP6_PUSH_BYTES : EOIP_PUSH_BYTES;
-}
-
-struct push_note
-push_get_note(const struct ovs_action_push_tnl *push)
-{
-    struct push_note note;
-
-    memcpy(&note, (const char *) push->header + push_header_len(push),
-           sizeof note);
-    return note;
-}
-
-void
-push_put_note(struct ovs_action_push_tnl *push, const struct push_note *note)
-{
-    size_t header_len = push_header_len(push);
-
-    memcpy((char *) push->header + header_len, note, sizeof *note);
-    push->header_len = header_len + sizeof *note;
-}
-
-uint16_t
-push_key(const struct ovs_action_push_tnl *push)
-{
-    const char *ip = (const char *) push->header + ETH_HEADER_LEN;
-
-    return push_is_ipv6(push) ? eoip_key6(ip + EOIP_IPV6_HLEN)
-                              : eoip_key(ip + EOIP_IPV4_HLEN);
-}
-
-size_t
-push_mtu_min(bool is_ipv6)
-{
-    return is_ipv6 ? EOIP_IPV6_HLEN + EOIP_FRAGMENT_HLEN + 8
-                   : EOIP_OUTER_HLEN + 1;
-}
 
 /* Bytes of the frames that the underlay carries in one piece. */
 static inline size_t
@@ -92,85 +34,10 @@ frame_limit(const struct push_note *note, bool is_ipv6)
            : 0;
 }
 
-/* Build. */
-
-int
-push_build_header(const struct netdev *netdev,
-                  struct ovs_action_push_tnl *push,
-                  const struct netdev_tnl_build_header_params *params)
-{
-    struct eoip_tunnel *tunnel = netdev_eoip_tunnel(netdev);
-    const struct flow_tnl *tnl = &params->flow->tunnel;
-    uint64_t key = ntohll(tnl->tun_id);
-    struct in6_addr remote = flow_tnl_dst(tnl);
-    struct push_note note = {
-        .tunnel = eoip_tunnel_number(tunnel),
-        .mtu = MIN(route_mtu(&remote, params->flow->pkt_mark), UINT16_MAX),
-        .flags = (eoip_tunnel_inherits_df(tunnel) ? PUSH_INHERIT_DF : 0)
-                 | (tnl->flags & FLOW_TNL_F_DONT_FRAGMENT ? PUSH_DF : 0),
-    };
-
-    if (!eoip_tunnel_is_resolved(tunnel)) {
-        note.drop = EOIP_DROP_ENDPOINT_UNRESOLVED + 1;
-    } else if (key > (params->is_ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX)) {
-        note.drop = EOIP_DROP_KEY_OUT_OF_RANGE + 1;
-        key = 0;
-    }
-    if (params->is_ipv6) {
-        eoip_put_header6(netdev_tnl_ip_build_header(push, params,
-                                                    EOIP6_IPPROTO, 0), key);
-    } else {
-        struct ip_header *ip = (void *) ((char *) push->header
-                                         + ETH_HEADER_LEN);
-
-        eoip_put_header(netdev_tnl_ip_build_header(push, params,
-                                                   EOIP_IPPROTO, 0), key, 0);
-        /* Since 3.2 OVS leaves it to whoever sends the packet. */
-        ip->ip_csum = 0;
-        ip->ip_csum = csum(ip, sizeof *ip);
-    }
-    push_put_note(push, &note);
-    push->tnl_type = OVS_VPORT_TYPE_EOIP;
-    return 0;
-}
-
-void
-push_put_drop(struct ofpbuf *actions, const struct netdev *netdev,
-              const struct flow *flow, odp_port_t tunnel)
-{
-    struct netdev_tnl_build_header_params params;
-    struct in6_addr remote = flow_tnl_dst(&flow->tunnel);
-    struct in6_addr local = IN6_IS_ADDR_V4MAPPED(&remote)
-                            ? in6_addr_mapped_ipv4(flow->tunnel.ip_src)
-                            : flow->tunnel.ipv6_src;
-    struct ovs_action_push_tnl push;
-    struct push_note note;
-
-    netdev_init_tnl_build_header_params(&params, flow, &local, eth_addr_zero,
-                                        eth_addr_zero);
-    memset(&push, 0, sizeof push);
-    push_build_header(netdev, &push, &params);
-    note = push_get_note(&push);
-    if (!note.drop) {
-        switch (route_obstacle(&remote, flow->pkt_mark)) {
-        case ROUTE_NONE:
-            note.drop = EOIP_DROP_NO_ROUTE + 1;
-            break;
-        case ROUTE_NO_NEIGHBOR:
-            note.drop = EOIP_DROP_NO_NEIGHBOR + 1;
-            break;
-        case ROUTE_OPEN:
-            note.drop = EOIP_DROP_UNDERLAY_REFUSED + 1;
-            break;
-        }
-        push_put_note(&push, &note);
-    }
-    push.tnl_port = tunnel;
-    push.out_port = ODPP_NONE;
-    odp_put_tnl_push_action(actions, &push);
-}
-
 /* Drops. */
+
+/* Set by any thread. */
+static atomic_bool missed_neighbor = false;
 
 /* Counts 'n' frames as dropped that were to get these headers. */
 static EOIP_NOINLINE void
@@ -188,7 +55,7 @@ count_drop(const struct ovs_action_push_tnl *push, struct eoip_tunnel *tunnel,
     VLOG_DBG_RL(&rl, "%s: %"PRIuSIZE" dropped that were to be sent, "
                 "key %"PRIu16": %s",
                 tunnel ? eoip_tunnel_name(tunnel) : "no tunnel", n,
-                push_key(push), eoip_drop_name(reason));
+                headers_key(push), eoip_drop_name(reason));
 }
 
 bool
@@ -242,17 +109,6 @@ take_ids(const char *ip, size_t n)
     }
     atomic_add_relaxed(&ids[at].next, (uint32_t) n, &first);
     return first;
-}
-
-/* Ids of fragments over IPv6: they are rare, and have 32 bits. */
-static uint32_t
-take_fragment_id(void)
-{
-    static atomic_uint32_t next;
-    uint32_t id;
-
-    atomic_add_relaxed(&next, 1, &id);
-    return id ? id : random_uint32();
 }
 
 /* Push. */
@@ -330,72 +186,6 @@ push_ipv6(struct dp_packet *packet, const struct ovs_action_push_tnl *push)
     finish(packet, push, IPV6_HEADER_LEN);
 }
 
-/* Packets on their way to what follows a push action. */
-struct onward {
-    void *dp;
-    odp_execute_cb execute;
-    const struct nlattr *actions;
-    size_t actions_len;
-    struct dp_packet_batch batch;
-};
-
-static void
-onward_flush(struct onward *onward)
-{
-    if (onward->actions_len) {
-        odp_execute_actions(onward->dp, &onward->batch, true, onward->actions,
-                            onward->actions_len, onward->execute);
-    } else {
-        dp_packet_delete_batch(&onward->batch, true);
-    }
-    dp_packet_batch_reset(&onward->batch);
-}
-
-static void
-onward_add(struct onward *onward, struct dp_packet *packet)
-{
-    if (dp_packet_batch_size(&onward->batch) >= NETDEV_MAX_BURST) {
-        onward_flush(onward);
-    }
-    dp_packet_batch_add(&onward->batch, packet);
-}
-
-/* Adds the fragments of 'packet', and frees it. */
-static void
-fragment(struct dp_packet *packet, size_t mtu, struct onward *onward)
-{
-    const char *headers = dp_packet_data(packet);
-    bool is_ipv6 = (uint8_t) headers[ETH_HEADER_LEN] >> 4 == 6;
-    size_t ip_hlen = is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN;
-    size_t extra_hlen = is_ipv6 ? EOIP_FRAGMENT_HLEN : 0;
-    size_t step = is_ipv6 ? eoip_fragment_bytes6(mtu)
-                          : eoip_fragment_bytes(mtu);
-    uint32_t id = is_ipv6 ? take_fragment_id() : 0;
-    size_t hlen = ETH_HEADER_LEN + ip_hlen;
-    size_t payload = dp_packet_size(packet) - hlen;
-
-    for (size_t offset = 0; offset < payload; offset += step) {
-        size_t bytes = MIN(step, payload - offset);
-        bool more = offset + bytes < payload;
-        struct dp_packet *piece
-            = dp_packet_new_with_headroom(hlen + extra_hlen + bytes,
-                                          EOIP6_PUSH_BYTES);
-        char *ip = (char *) dp_packet_put(piece, headers, hlen)
-                   + ETH_HEADER_LEN;
-
-        dp_packet_put_zeros(piece, extra_hlen);
-        dp_packet_put(piece, headers + hlen + offset, bytes);
-        piece->md = packet->md;
-        if (is_ipv6) {
-            eoip_make_fragment6(ip, offset, bytes, more, id);
-        } else {
-            eoip_make_fragment(ip, offset, bytes, more);
-        }
-        onward_add(onward, piece);
-    }
-    dp_packet_delete(packet);
-}
-
 /* Why a frame of 'frame_bytes', which is longer than the underlay carries in
  * one piece, cannot be sent; EOIP_N_DROPS if it can be, in fragments. */
 static enum eoip_drop
@@ -404,7 +194,7 @@ long_frame_drop(const struct push_note *note, bool is_ipv6, const void *frame,
 {
     return frame_bytes > EOIP_FRAME_MAX ? EOIP_DROP_FRAME_TOO_LONG
            : has_df(note, frame, frame_bytes)
-             || note->mtu < push_mtu_min(is_ipv6) ? EOIP_DROP_EXCEEDS_MTU
+             || note->mtu < headers_mtu_min(is_ipv6) ? EOIP_DROP_EXCEEDS_MTU
            : EOIP_N_DROPS;
 }
 
@@ -414,7 +204,7 @@ push_long(struct dp_packet_batch *batch, const struct ovs_action_push_tnl *push,
           const struct push_note *note, struct eoip_tunnel *tunnel,
           struct onward *onward)
 {
-    bool is_ipv6 = push_is_ipv6(push);
+    bool is_ipv6 = headers_are_ipv6(push);
     size_t limit = frame_limit(note, is_ipv6);
     uint64_t n_sent = 0, n_bytes = 0;
     struct dp_packet *packet;
@@ -444,7 +234,7 @@ push_long(struct dp_packet_batch *batch, const struct ovs_action_push_tnl *push,
                                1));
         }
         if (is_long) {
-            fragment(packet, note->mtu, onward);
+            fragments_add(onward, packet, note->mtu);
         } else {
             onward_add(onward, packet);
         }
@@ -479,10 +269,10 @@ push_execute(void *dp, struct dp_packet_batch *batch, bool steal,
              const struct nlattr *a, unsigned int left, odp_execute_cb execute)
 {
     const struct ovs_action_push_tnl *push = nl_attr_get(a);
-    struct push_note note = push_get_note(push);
+    struct push_note note = headers_get_note(push);
     size_t n = dp_packet_batch_size(batch);
     size_t action_len = NLA_ALIGN(a->nla_len);
-    bool is_ipv6 = push_is_ipv6(push);
+    bool is_ipv6 = headers_are_ipv6(push);
     struct eoip_tunnel *tunnel = find_tunnel(note.tunnel);
     size_t longest = 0, n_bytes = 0;
     bool complete = true;
@@ -543,9 +333,9 @@ void
 push_header(const struct netdev *netdev OVS_UNUSED, OVS_PUSH_HEADER_INGRESS
             struct dp_packet *packet, const struct ovs_action_push_tnl *push)
 {
-    struct push_note note = push_get_note(push);
+    struct push_note note = headers_get_note(push);
 
-    if (push_is_ipv6(push)) {
+    if (headers_are_ipv6(push)) {
         push_ipv6(packet, push);
     } else {
         push_ipv4(packet, push, &note,

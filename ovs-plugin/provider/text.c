@@ -6,7 +6,7 @@
 
 #include "eoip-provider.h"
 #include "eoip/wire6.h"
-#include "push.h"
+#include "headers.h"
 
 /* Every reason to drop frames that are to be sent, by its number in a note. */
 static const char *
@@ -18,14 +18,14 @@ drop_name(uint8_t drop)
 void
 text_format_push(const struct ovs_action_push_tnl *push, struct ds *ds)
 {
-    struct push_note note = push_get_note(push);
+    struct push_note note = headers_get_note(push);
 
-    ds_put_format(ds, "eoip%s(id=%"PRIu16, push_is_ipv6(push) ? "6" : "",
-                  push_key(push));
+    ds_put_format(ds, "eoip%s(id=%"PRIu16, headers_are_ipv6(push) ? "6" : "",
+                  headers_key(push));
     if (note.mtu) {
         ds_put_format(ds, ",mtu=%"PRIu16, note.mtu);
     }
-    if (note.flags & PUSH_DF && push_is_ipv6(push)) {
+    if (note.flags & PUSH_DF && headers_are_ipv6(push)) {
         ds_put_cstr(ds, ",df");     /* Over IPv4 it is in the header. */
     }
     if (note.flags & PUSH_INHERIT_DF) {
@@ -62,7 +62,7 @@ bool
 text_parse_push(const char *s, int *n, struct ovs_action_push_tnl *push,
                 uint32_t *header_len)
 {
-    bool is_ipv6 = push_is_ipv6(push);
+    bool is_ipv6 = headers_are_ipv6(push);
     char *ip = (char *) push->header + ETH_HEADER_LEN;
     struct push_note note = { .tunnel = 0 };
     uint32_t key, mtu = 0, size = push->header_len;
@@ -74,7 +74,7 @@ text_parse_push(const char *s, int *n, struct ovs_action_push_tnl *push,
         return false;
     }
     if (ovs_scan_len(s, &end, ",mtu=%"SCNi32, &mtu)
-        && (mtu < push_mtu_min(is_ipv6) || mtu > UINT16_MAX)) {
+        && (mtu < headers_mtu_min(is_ipv6) || mtu > UINT16_MAX)) {
         return false;
     }
     note.mtu = mtu;
@@ -100,7 +100,7 @@ text_parse_push(const char *s, int *n, struct ovs_action_push_tnl *push,
         eoip_put_header(ip + EOIP_IPV4_HLEN, key, 0);
         eoip_put_ipv4_checksum(ip);
     }
-    push_put_note(push, &note);
+    headers_put_note(push, &note);
     *header_len = push->header_len;
     push->header_len = size;    /* Which the caller compares. */
     *n = end;

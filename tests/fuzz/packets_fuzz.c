@@ -32,11 +32,11 @@
 #include "eoip-provider.h"
 #include "fatal-signal.h"
 #include "flow.h"
+#include "headers.h"
 #include "netdev.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
 #include "packets.h"
-#include "push.h"
 #include "smap.h"
 #include "sset.h"
 #include "timeval.h"
@@ -520,10 +520,10 @@ send_frame(uint8_t how)
         n = PACKET_MAX;
     }
     REQUIRE(build_header(how, &push));
-    note = push_get_note(&push);
+    note = headers_get_note(&push);
     note.mtu = mtu;
     note.flags |= how & INHERIT_DF ? PUSH_INHERIT_DF : 0;
-    push_put_note(&push, &note);
+    headers_put_note(&push, &note);
     ofpbuf_init(&actions, 0);
     odp_put_tnl_push_action(&actions, &push);
     nl_msg_put_u32(&actions, OVS_ACTION_ATTR_OUTPUT, WIRE);

@@ -47,8 +47,10 @@ static inline uint32_t eoip_load_be32(const void *p)
 
 static inline void eoip_store_be16(void *p, uint16_t value)
 {
-    const uint8_t bytes[2] = {(uint8_t) (value >> 8), (uint8_t) value};
-    memcpy(p, bytes, sizeof bytes);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    value = __builtin_bswap16(value);
+#endif
+    memcpy(p, &value, sizeof value);
 }
 
 static inline void eoip_store_le16(void *p, uint16_t value)
@@ -117,9 +119,21 @@ static inline uint16_t eoip_ipv4_sum(const void *header)
     return (uint16_t) sum;
 }
 
-static inline bool eoip_ipv4_checksum_ok(const void *header)
+/* True if that sum says that the header is as it was sent, which has a byte
+ * that is not 0. */
+EOIP_INLINE bool eoip_ipv4_checksum_ok(const void *header)
 {
-    return eoip_ipv4_sum(header) == 0xffff;
+    const uint8_t *bytes = (const uint8_t *) header;
+    uint32_t a, b, c, d, e;
+
+    memcpy(&a, bytes, sizeof a);
+    memcpy(&b, bytes + 4, sizeof b);
+    memcpy(&c, bytes + 8, sizeof c);
+    memcpy(&d, bytes + 12, sizeof d);
+    memcpy(&e, bytes + 16, sizeof e);
+    const uint64_t sum = (uint64_t) a + b + c + d + e;
+    /* A one's complement sum of 16 bits is one modulo 0xffff. */
+    return sum % 0xffff == 0;
 }
 
 /* Computes the checksum of an IPv4 header without options, and stores it. */
@@ -157,10 +171,10 @@ static inline bool eoip_is_martian(const void *packet)
  * Rules [peer]: more bytes than the length field says are cut off, fewer are a
  * drop, a length of 1 to 13 is a drop, 0 is a keepalive.  Nothing is required
  * of TOS, TTL or the IP id.  [cap]  What is longer than 'max_frame' is a
- * drop. */
+ * drop.  Whether eoip_is_martian() is left to the caller. */
 EOIP_INLINE struct eoip_received
-eoip_receive(const void *packet, size_t n_bytes, bool checksum_verified,
-             size_t max_frame)
+eoip_receive_of_any(const void *packet, size_t n_bytes,
+                    bool checksum_verified, size_t max_frame)
 {
     const uint8_t *ip = (const uint8_t *) packet;
 
@@ -193,15 +207,25 @@ eoip_receive(const void *packet, size_t n_bytes, bool checksum_verified,
     const uint16_t key = eoip_load_le16(eoip + 6);
     const uint16_t frame_bytes = eoip_load_be16(eoip + 4);
     const size_t carried = ip_bytes - EOIP_OUTER_HLEN;
-    if (EOIP_UNLIKELY(eoip_is_martian(ip))) {
-        return eoip_received_drop_of(EOIP_DROP_MARTIAN, key, frame_bytes);
-    }
     if (EOIP_UNLIKELY(frame_bytes > carried)) {
         return eoip_received_drop_of(EOIP_DROP_LENGTH_BEYOND_PACKET, key,
                                      frame_bytes);
     }
     return eoip_received_frame(frame_bytes, frame_bytes < carried, key,
                                max_frame);
+}
+
+/* The same, where martians are a drop. */
+EOIP_INLINE struct eoip_received
+eoip_receive(const void *packet, size_t n_bytes, bool checksum_verified,
+             size_t max_frame)
+{
+    const struct eoip_received rx = eoip_receive_of_any(
+        packet, n_bytes, checksum_verified, max_frame);
+
+    return rx.key_known && EOIP_UNLIKELY(eoip_is_martian(packet))
+           ? eoip_received_drop_of(EOIP_DROP_MARTIAN, rx.key, rx.frame_bytes)
+           : rx;
 }
 
 /* What shares IP protocol 47 with EoIP. */

@@ -184,13 +184,13 @@ eoip_put_pop(struct ofpbuf *actions, uint8_t nw_proto, odp_port_t tunnel,
 static inline bool
 eoip_pop_is_shared(const struct nlattr *a)
 {
-    return nl_attr_get_size(a) == sizeof(struct eoip_pop);
+    return a->nla_len == NLA_HDRLEN + sizeof(struct eoip_pop);
 }
 
 static inline const struct eoip_pop *
 eoip_pop_get(const struct nlattr *a)
 {
-    return nl_attr_get_unspec(a, sizeof(struct eoip_pop));
+    return (const void *) (a + 1);
 }
 
 /* Parses the text form of the action at 's', as odp-util.c writes it, and puts
@@ -223,12 +223,18 @@ eoip_unclaimed_frame(const struct flow *flow, const struct dpif *dpif)
     eoip_hooks->unclaimed_in_kernel(flow, dpif);
 }
 
+static inline const struct ovs_action_push_tnl *
+eoip_push_get(const struct nlattr *a)
+{
+    return (const void *) (a + 1);
+}
+
+/* Asked for each action of each batch: without a call. */
 static inline bool
 eoip_is_push(const struct nlattr *a)
 {
-    return nl_attr_type(a) == OVS_ACTION_ATTR_TUNNEL_PUSH && eoip_hooks
-           && ((const struct ovs_action_push_tnl *) nl_attr_get(a))->tnl_type
-              == OVS_VPORT_TYPE_EOIP;
+    return a->nla_type == OVS_ACTION_ATTR_TUNNEL_PUSH && eoip_hooks
+           && eoip_push_get(a)->tnl_type == OVS_VPORT_TYPE_EOIP;
 }
 
 static inline bool

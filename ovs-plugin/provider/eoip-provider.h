@@ -152,10 +152,6 @@ bool eoip_tunnel_has_any_remote(const struct eoip_tunnel *);
 /* Any thread: true if outer packets have the DF bit of the frame in them. */
 bool eoip_tunnel_inherits_df(const struct eoip_tunnel *);
 
-/* Any thread: the MTU of the device that the tunnel's packets leave through.
- * 1500 until that is known. */
-void eoip_tunnel_set_underlay_mtu(struct eoip_tunnel *, int mtu);
-
 /* Any thread: lowers the MSS of the TCP SYN 'frame' of 'n_bytes', which came
  * behind 'outer_hlen' bytes of headers, if the tunnel is to do so and it
  * exceeds what fits the underlay in one piece. */
@@ -182,8 +178,10 @@ void eoip_tunnel_get_status(const struct eoip_tunnel *, struct smap *status);
 void eoip_tunnel_count_drop(struct eoip_tunnel *, enum eoip_drop);
 void eoip_tunnel_count_rx(struct eoip_tunnel *, uint64_t packets,
                           uint64_t bytes);
+/* 'mtu' is that of the device that the packets leave through, or 0.  The tunnel
+ * clamps the MSS for it, and for 1500 until it knows one. */
 void eoip_tunnel_count_tx(struct eoip_tunnel *, uint64_t packets,
-                          uint64_t bytes);
+                          uint64_t bytes, int mtu);
 void eoip_tunnel_count_keepalive(struct eoip_tunnel *);
 void eoip_tunnel_count_trimmed(struct eoip_tunnel *);
 void eoip_tunnel_get_counters(const struct eoip_tunnel *,

@@ -6,7 +6,6 @@
 
 #include "csum.h"
 #include "eoip-provider.h"
-#include "eoip/wire6.h"
 #include "flow.h"
 #include "netdev-eoip.h"
 #include "netdev-native-tnl.h"
@@ -14,28 +13,10 @@
 #include "ovs-compat.h"
 #include "route.h"
 
-bool
-headers_are_ipv6(const struct ovs_action_push_tnl *push)
-{
-    const struct eth_header *eth = (const void *) push->header;
-
-    return eth->eth_type == htons(ETH_TYPE_IPV6);
-}
-
 size_t
 headers_len(const struct ovs_action_push_tnl *push)
 {
     return headers_are_ipv6(push) ? EOIP6_PUSH_BYTES : EOIP_PUSH_BYTES;
-}
-
-struct push_note
-headers_get_note(const struct ovs_action_push_tnl *push)
-{
-    struct push_note note;
-
-    memcpy(&note, (const char *) push->header + headers_len(push),
-           sizeof note);
-    return note;
 }
 
 void

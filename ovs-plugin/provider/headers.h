@@ -7,6 +7,7 @@
 #define EOIP_HEADERS_H 1
 
 #include "eoip-hooks.h"
+#include "eoip/wire6.h"
 #include "netdev.h"
 #include "ovs-compat.h"
 
@@ -28,12 +29,28 @@ struct push_note {
 #define PUSH_INHERIT_DF 2       /* is IPv4, this says that it decides. */
 
 /* True if the headers are those of EoIPv6. */
-bool headers_are_ipv6(const struct ovs_action_push_tnl *);
+static inline bool
+headers_are_ipv6(const struct ovs_action_push_tnl *push)
+{
+    const struct eth_header *eth = (const void *) push->header;
+
+    return eth->eth_type == htons(ETH_TYPE_IPV6);
+}
+
+static inline struct push_note
+headers_get_note(const struct ovs_action_push_tnl *push)
+{
+    const char *headers = (const char *) push->header;
+    struct push_note note;
+
+    memcpy(&note, headers + (headers_are_ipv6(push) ? EOIP6_PUSH_BYTES
+                                                    : EOIP_PUSH_BYTES),
+           sizeof note);
+    return note;
+}
 
 /* Bytes of the headers that go on the wire. */
 size_t headers_len(const struct ovs_action_push_tnl *);
-
-struct push_note headers_get_note(const struct ovs_action_push_tnl *);
 
 /* Puts 'note' behind the headers, and counts it to their length. */
 void headers_put_note(struct ovs_action_push_tnl *, const struct push_note *);

@@ -47,23 +47,45 @@ dp_packet_forget_offload(struct dp_packet *packet)
 #endif
 }
 
-/* Does in 'packet', which a tunnel is going to hide, what it leaves to a card.
- * Returns false if that is not possible: segments, and before 3.2 checksums. */
+/* True if 'packet' stands for several segments of TCP. */
+static inline bool
+ovs_packet_is_super(const struct dp_packet *packet)
+{
+#ifdef OVS_HAVE_HWOL_IS_TSO
+    return dp_packet_hwol_is_tso(packet);
+#else
+    return dp_packet_get_tso_segsz(packet);
+#endif
+}
+
+/* True if 'packet', which a tunnel is going to hide, leaves something to a
+ * card. */
+static inline bool
+ovs_packet_has_work(struct dp_packet *packet)
+{
+#ifdef OVS_HAVE_PACKET_OFFLOADS
+    return ovs_packet_is_super(packet)
+           || dp_packet_ip_checksum_partial(packet)
+           || dp_packet_l4_checksum_partial(packet)
+           || dp_packet_inner_ip_checksum_partial(packet)
+           || dp_packet_inner_l4_checksum_partial(packet);
+#elif defined OVS_HAVE_TX_IS_ANY_CSUM
+    return ovs_packet_is_super(packet)
+           || dp_packet_hwol_tx_is_any_csum(packet);
+#else
+    return ovs_packet_is_super(packet) || dp_packet_hwol_l4_mask(packet);
+#endif
+}
+
+/* Does what 'packet' leaves to a card.  Returns false if that is not possible:
+ * segments, and before 3.2 checksums. */
 static inline bool
 ovs_packet_complete(struct dp_packet *packet)
 {
 #ifdef OVS_HAVE_SEND_PREPARE
     dp_packet_ol_send_prepare(packet, 0);
-#else
-    if (OVS_UNLIKELY(dp_packet_hwol_l4_mask(packet))) {
-        return false;
-    }
 #endif
-#ifdef OVS_HAVE_HWOL_IS_TSO
-    return OVS_LIKELY(!dp_packet_hwol_is_tso(packet));
-#else
-    return OVS_LIKELY(!dp_packet_get_tso_segsz(packet));
-#endif
+    return !ovs_packet_has_work(packet);
 }
 
 /* Asked for without an answer, an address becomes one that is being asked for

@@ -24,8 +24,8 @@
 #include "match.h"
 #include "odp-util.h"
 #include "ovs-compat.h"
+#include "owners.h"
 #include "packets.h"
-#include "route.h"
 #include "sharing.h"
 #include "timeval.h"
 #include "unclaimed.h"
@@ -36,6 +36,8 @@ struct context {
     size_t max_frame;           /* and how long they may be. */
     struct dp_packet_batch *others; /* Takes what is nobody's, or NULL. */
     size_t n_dropped;
+    uint64_t generation;        /* As 'tag' of struct owner has it. */
+    const struct owner *owner;  /* Of the last packet over IPv4. */
 
     /* Frames that follow each other and belong to one tunnel are counted at
      * once. */
@@ -43,18 +45,16 @@ struct context {
     uint64_t packets, bytes;
 };
 
-/* Whose this thread's last packets over IPv4 were: good while the generation
- * is that of now.  Packets that are 'martian' are nobody's. */
-struct recent {
-    ovs_be32 src, dst;
-    uint16_t key;
-    bool martian;
-    unsigned int generation;
-    struct eoip_tunnel *tunnel;
-};
-
-enum { N_RECENT = 64 };
-static __thread struct recent recents[N_RECENT];
+/* 'others' may be NULL. */
+static inline struct context
+begin(struct dp_packet_batch *others)
+{
+    return (struct context) {
+        .port = sharing_eoip_port(), .max_frame = eoip_max_frame(),
+        .others = others, .generation = (uint64_t) match_generation() << 16,
+        .owner = owners_last(),
+    };
+}
 
 static void
 flush_count(struct context *context)
@@ -77,33 +77,23 @@ count_frame(struct context *context, struct eoip_tunnel *tunnel, size_t bytes)
     context->bytes += bytes;
 }
 
-/* True if a packet of 'tunnel' claims to be from an address of the device that
- * it came in by.  Of a remote end that was configured that is not asked. */
-static bool
-is_own(const struct eoip_tunnel *tunnel, const struct in6_addr *remote,
-       const struct in6_addr *local)
-{
-    return tunnel && eoip_tunnel_has_any_remote(tunnel)
-           && route_is_own(remote, local);
-}
-
 /* Does what is due for a packet between the two addresses whose frame, as 'rx'
  * says, is not delivered.  Returns true if the packet counts as dropped. */
 static bool
 account(struct eoip_tunnel *tunnel, const struct in6_addr *remote,
-        const struct in6_addr *local, const struct eoip_received *rx)
+        const struct in6_addr *local, struct eoip_received rx)
 {
-    if (rx->kind == EOIP_DROPPED) {
-        count_received_drop(tunnel, rx->drop, remote, local, rx->key);
+    if (rx.kind == EOIP_DROPPED) {
+        count_received_drop(tunnel, rx.drop, remote, local, rx.key);
         return true;
-    } else if (rx->kind == EOIP_FRAME) {
-        unclaimed_frame(remote, local, rx->key);
+    } else if (rx.kind == EOIP_FRAME) {
+        unclaimed_frame(remote, local, rx.key);
         return true;
     } else if (tunnel) {
         eoip_tunnel_count_keepalive(tunnel);
         eoip_keepalive_heard(tunnel);
     } else {
-        unclaimed_keepalive(remote, local, rx->key, MATCH_USERSPACE);
+        unclaimed_keepalive(remote, local, rx.key, MATCH_USERSPACE);
     }
     return false;
 }
@@ -112,18 +102,18 @@ account(struct eoip_tunnel *tunnel, const struct in6_addr *remote,
  * 'outer_hlen' bytes of headers were in front of the frame.  Returns false, and
  * counts, if the frame must be dropped. */
 EOIP_INLINE bool
-take_frame(struct eoip_tunnel *tunnel, const struct eoip_received *rx,
+take_frame(struct eoip_tunnel *tunnel, struct eoip_received rx,
            char *frame, size_t outer_hlen, uint8_t tos)
 {
-    if (OVS_UNLIKELY(rx->trimmed)) {
+    if (OVS_UNLIKELY(rx.trimmed)) {
         eoip_tunnel_count_trimmed(tunnel);
     }
     if (OVS_UNLIKELY(tos & IP_ECN_ECT_1)
-        && !eoip_take_over_ecn(frame, rx->frame_bytes, tos)) {
+        && !eoip_take_over_ecn(frame, rx.frame_bytes, tos)) {
         return false;
     }
-    if (OVS_UNLIKELY(!eoip_is_plainly_no_syn(frame, rx->frame_bytes))) {
-        eoip_tunnel_clamp_mss(tunnel, outer_hlen, frame, rx->frame_bytes);
+    if (OVS_UNLIKELY(!eoip_is_plainly_no_syn(frame, rx.frame_bytes))) {
+        eoip_tunnel_clamp_mss(tunnel, outer_hlen, frame, rx.frame_bytes);
     }
     return true;
 }
@@ -143,19 +133,34 @@ is_over_ipv6(const struct dp_packet *packet)
     return ip && l3_bytes(packet) >= EOIP_IPV4_HLEN && ip[0] >> 4 == 6;
 }
 
-/* Leaves of 'packet' its frame, which came by 'port'. */
-EOIP_INLINE struct dp_packet *
+/* Leaves of 'packet' its frame, which came by 'port' from another end with this
+ * TOS and TTL; returns the metadata of its tunnel, for the addresses to be
+ * added.  As pkt_metadata_init_tnl() and dp_packet_reset_packet() do it, but
+ * without what nobody reads of a packet that no connection is known of. */
+EOIP_INLINE struct flow_tnl *
 uncover(struct dp_packet *packet, char *frame, size_t frame_bytes,
-        uint16_t key, odp_port_t port)
+        uint16_t key, uint8_t tos, uint8_t ttl, odp_port_t port)
 {
-    packet->md.tunnel.tun_id = htonll(key);
-    packet->md.tunnel.flags = FLOW_TNL_F_KEY;
-    packet->md.in_port.odp_port = port;
+    odp_port_t underlay = packet->md.in_port.odp_port;
+    struct flow_tnl *tnl = &packet->md.tunnel;
+
+    pkt_metadata_init(&packet->md, port);
+    packet->md.orig_in_port = underlay;
+    /* In two parts, for which compilers need no loop. */
+    memset(tnl, 0, offsetof(struct flow_tnl, tun_id));
+    memset(&tnl->tun_id, 0, offsetof(struct flow_tnl, metadata.opts)
+                            - offsetof(struct flow_tnl, tun_id));
+    tnl->tun_id = htonll(key);
+    tnl->flags = FLOW_TNL_F_KEY;
+    tnl->ip_tos = tos;
+    tnl->ip_ttl = ttl;
+
     packet->packet_type = htonl(PT_ETH);
-    dp_packet_reset_packet(packet, frame - (char *) dp_packet_data(packet));
+    dp_packet_set_data(packet, frame);
     dp_packet_set_size(packet, frame_bytes);
+    dp_packet_reset_offsets(packet);
     dp_packet_reset_offload(packet);
-    return packet;
+    return tnl;
 }
 
 /* Frees 'packet', which was not delivered. */
@@ -173,63 +178,51 @@ pop_ipv6(struct dp_packet *packet, struct eoip_received rx,
 {
     char *ip = dp_packet_l3(packet);
     const struct ovs_16aligned_ip6_hdr *nh = (const void *) ip;
-    struct flow_tnl *tnl = &packet->md.tunnel;
     char *frame = ip + EOIP6_OUTER_HLEN;
     struct eoip_tunnel *tunnel;
     struct in6_addr src, dst;
+    struct flow_tnl *tnl;
     uint8_t tos;
 
     memcpy(&src, &nh->ip6_src, sizeof src);
     memcpy(&dst, &nh->ip6_dst, sizeof dst);
     tos = ntohl(get_16aligned_be32(&nh->ip6_flow)) >> 20;
     tunnel = match_packet(&src, &dst, rx.key, MATCH_USERSPACE);
-    if (is_own(tunnel, &src, &dst)) {
+    if (owners_is_self(tunnel, &src, &dst)) {
         rx.kind = EOIP_DROPPED;
         rx.drop = EOIP_DROP_MARTIAN;
     }
     if (rx.kind != EOIP_FRAME || !tunnel) {
-        return discard(packet, account(tunnel, &src, &dst, &rx), context);
+        return discard(packet, account(tunnel, &src, &dst, rx), context);
     }
-    if (!take_frame(tunnel, &rx, frame, EOIP6_OUTER_HLEN, tos)) {
+    if (!take_frame(tunnel, rx, frame, EOIP6_OUTER_HLEN, tos)) {
         count_received_drop(tunnel, EOIP_DROP_ECN, &src, &dst, rx.key);
         return discard(packet, true, context);
     }
     count_frame(context, tunnel, rx.frame_bytes);
-    pkt_metadata_init_tnl(&packet->md);
-    pkt_metadata_init_conn(&packet->md);
+    tnl = uncover(packet, frame, rx.frame_bytes, rx.key, tos, nh->ip6_hlim,
+                  context->port);
     tnl->ipv6_src = src;
     tnl->ipv6_dst = dst;
-    tnl->ip_tos = tos;
-    tnl->ip_ttl = nh->ip6_hlim;
-    return uncover(packet, frame, rx.frame_bytes, rx.key,
-                   context->port);
-}
-
-static EOIP_NOINLINE void
-find_tunnel(struct recent *recent, ovs_be32 src, ovs_be32 dst, uint16_t key,
-            unsigned int generation)
-{
-    struct in6_addr remote, local;
-
-    in6_addr_set_mapped_ipv4(&remote, src);
-    in6_addr_set_mapped_ipv4(&local, dst);
-    *recent = (struct recent) {
-        .src = src, .dst = dst, .key = key, .generation = generation,
-        .tunnel = match_packet(&remote, &local, key, MATCH_USERSPACE),
-    };
-    recent->martian = is_own(recent->tunnel, &remote, &local);
+    return packet;
 }
 
 static EOIP_NOINLINE struct dp_packet *
-discard_ipv4(struct dp_packet *packet, struct eoip_tunnel *tunnel,
-             const struct eoip_received *rx, struct context *context)
+discard_ipv4(struct dp_packet *packet, enum eoip_kind kind,
+             enum eoip_drop why, uint16_t key, struct context *context)
 {
     const struct ip_header *nh = dp_packet_l3(packet);
+    struct eoip_received rx = { .kind = kind, .drop = why, .key = key };
     struct in6_addr src, dst;
 
     in6_addr_set_mapped_ipv4(&src, get_16aligned_be32(&nh->ip_src));
     in6_addr_set_mapped_ipv4(&dst, get_16aligned_be32(&nh->ip_dst));
-    return discard(packet, account(tunnel, &src, &dst, rx), context);
+    if (context->owner->is_martian) {
+        rx.kind = EOIP_DROPPED;
+        rx.drop = EOIP_DROP_MARTIAN;
+    }
+    return discard(packet, account(context->owner->tunnel, &src, &dst, rx),
+                   context);
 }
 
 /* A packet of EoIP over IPv4. */
@@ -239,43 +232,32 @@ pop_ipv4(struct dp_packet *packet, struct eoip_received rx,
 {
     char *ip = dp_packet_l3(packet);
     const struct ip_header *nh = (const void *) ip;
-    ovs_be32 src = get_16aligned_be32(&nh->ip_src);
-    ovs_be32 dst = get_16aligned_be32(&nh->ip_dst);
-    struct flow_tnl *tnl = &packet->md.tunnel;
-    struct recent *recent
-        = &recents[((uint32_t) src * 0x9e3779b9u >> 24 ^ rx.key) % N_RECENT];
-    unsigned int generation = match_generation();
+    uint64_t tag = context->generation | rx.key;
     char *frame = ip + EOIP_OUTER_HLEN;
     struct eoip_tunnel *tunnel;
+    struct flow_tnl *tnl;
+    uint64_t ends;
 
-    if (OVS_UNLIKELY(recent->src != src || recent->dst != dst
-                     || recent->key != rx.key
-                     || recent->generation != generation)) {
-        find_tunnel(recent, src, dst, rx.key, generation);
+    memcpy(&ends, &nh->ip_src, sizeof ends);
+    if (OVS_UNLIKELY(context->owner->ends != ends
+                     || context->owner->tag != tag)) {
+        context->owner = owners_find(nh, rx.key, ends, tag);
     }
-    tunnel = recent->tunnel;
-    if (OVS_UNLIKELY(recent->martian)) {
-        rx.kind = EOIP_DROPPED;
-        rx.drop = EOIP_DROP_MARTIAN;
-    }
+    tunnel = context->owner->taker;
     if (OVS_UNLIKELY(rx.kind != EOIP_FRAME || !tunnel)) {
-        return discard_ipv4(packet, tunnel, &rx, context);
+        return discard_ipv4(packet, rx.kind, rx.drop, rx.key, context);
     }
-    if (OVS_UNLIKELY(!take_frame(tunnel, &rx, frame, EOIP_OUTER_HLEN,
+    if (OVS_UNLIKELY(!take_frame(tunnel, rx, frame, EOIP_OUTER_HLEN,
                                  nh->ip_tos))) {
-        rx.kind = EOIP_DROPPED;
-        rx.drop = EOIP_DROP_ECN;
-        return discard_ipv4(packet, tunnel, &rx, context);
+        return discard_ipv4(packet, EOIP_DROPPED, EOIP_DROP_ECN, rx.key,
+                            context);
     }
     count_frame(context, tunnel, rx.frame_bytes);
-    pkt_metadata_init_tnl(&packet->md);
-    pkt_metadata_init_conn(&packet->md);
-    tnl->ip_src = src;
-    tnl->ip_dst = dst;
-    tnl->ip_tos = nh->ip_tos;
-    tnl->ip_ttl = nh->ip_ttl;
-    return uncover(packet, frame, rx.frame_bytes, rx.key,
-                   context->port);
+    tnl = uncover(packet, frame, rx.frame_bytes, rx.key, nh->ip_tos,
+                  nh->ip_ttl, context->port);
+    tnl->ip_src = get_16aligned_be32(&nh->ip_src);
+    tnl->ip_dst = get_16aligned_be32(&nh->ip_dst);
+    return packet;
 }
 
 /* Takes the fragment 'packet'.  Returns the packet that it completes, or NULL
@@ -358,8 +340,9 @@ pop_strange(struct dp_packet *packet, struct context *context)
     ip = dp_packet_l3(packet);
     rx = is_ipv6
          ? eoip_receive6(ip, l3_bytes(packet), context->max_frame)
-         : eoip_receive(ip, ip ? l3_bytes(packet) : 0,
-                        dp_packet_ip_checksum_valid(packet), context->max_frame);
+         : eoip_receive_of_any(ip, ip ? l3_bytes(packet) : 0,
+                               dp_packet_ip_checksum_valid(packet),
+                               context->max_frame);
     if (rx.key_known) {
         return is_ipv6 ? pop_ipv6(packet, rx, context)
                        : pop_ipv4(packet, rx, context);
@@ -377,9 +360,9 @@ pop_packet(struct dp_packet *packet, struct context *context)
 {
     const char *ip = dp_packet_l3(packet);
     struct eoip_received rx
-        = eoip_receive(ip, ip ? l3_bytes(packet) : 0,
-                       dp_packet_ip_checksum_valid(packet),
-                       context->max_frame);
+        = eoip_receive_of_any(ip, ip ? l3_bytes(packet) : 0,
+                              dp_packet_ip_checksum_valid(packet),
+                              context->max_frame);
 
     return OVS_LIKELY(rx.key_known) ? pop_ipv4(packet, rx, context)
                                     : pop_strange(packet, context);
@@ -409,12 +392,8 @@ pop_execute(struct dp_packet_batch *batch, const struct eoip_pop *pop,
             bool should_steal, odp_execute_cb execute, void *aux)
 {
     struct dp_packet_batch mine, others;
-    struct context context = {
-        .port = sharing_eoip_port(), .max_frame = eoip_max_frame(),
-        .others = &others,
-    };
-    struct dp_packet *packet;
-    size_t i, n;
+    struct context context = begin(&others);
+    size_t n, n_left = 0;
 
     if (!should_steal) {
         dp_packet_batch_clone(&mine, batch);
@@ -424,14 +403,17 @@ pop_execute(struct dp_packet_batch *batch, const struct eoip_pop *pop,
     dp_packet_batch_apply_cutlen(batch);
     dp_packet_batch_init(&others);
     n = dp_packet_batch_size(batch);
-    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
+    for (size_t i = 0; i < n; i++) {
+        struct dp_packet *packet = batch->packets[i];
+
         packet = OVS_LIKELY(context.port != ODPP_NONE)
                  ? pop_packet(packet, &context)
                  : pop_foreign(packet, EOIP_DROP_NOT_EOIP, &context);
         if (OVS_LIKELY(packet != NULL)) {
-            dp_packet_batch_add(batch, packet);
+            batch->packets[n_left++] = packet;
         }
     }
+    batch->count = n_left;
     flush_count(&context);
 
     execute_u32(execute, aux, OVS_ACTION_ATTR_OUTPUT,
@@ -448,9 +430,7 @@ pop_execute(struct dp_packet_batch *batch, const struct eoip_pop *pop,
 struct dp_packet *
 pop_header(struct dp_packet *packet)
 {
-    struct context context = {
-        .port = sharing_eoip_port(), .max_frame = eoip_max_frame(),
-    };
+    struct context context = begin(NULL);
 
     packet = pop_packet(packet, &context);
     flush_count(&context);

@@ -18,21 +18,11 @@
 #include "eoip/wire6.h"
 #include "fragments.h"
 #include "headers.h"
+#include "ids.h"
 #include "log.h"
 #include "match.h"
 #include "ovs-compat.h"
 #include "packets.h"
-
-/* Bytes of the frames that the underlay carries in one piece. */
-static inline size_t
-frame_limit(const struct push_note *note, bool is_ipv6)
-{
-    size_t overhead = is_ipv6 ? EOIP6_OUTER_HLEN : EOIP_OUTER_HLEN;
-
-    return !note->mtu ? EOIP_FRAME_MAX
-           : note->mtu > overhead ? MIN(note->mtu - overhead, EOIP_FRAME_MAX)
-           : 0;
-}
 
 /* Drops. */
 
@@ -70,71 +60,70 @@ push_missed_neighbor(void)
     return missed;
 }
 
-/* IP ids.  Where a router may fragment packets they have to differ among those
- * from one address to another (RFC 6864), whichever thread sends them, so there
- * is one count for each such pair; and one for all beyond N_IDS of them. */
+/* Lanes. */
 
-enum { N_IDS = 1 << 14, N_PROBES = 8 };
-
-static struct {
-    atomic_uint64_t pair;       /* Source and destination; 0: free. */
-    atomic_uint32_t next;
-} ids[N_IDS];
-
-/* Returns the first of 'n' ids for packets with the prepared header at 'ip'. */
-static uint32_t
-take_ids(const char *ip, size_t n)
-{
-    uint32_t first;
+/* What push actions say of their frames: a note, and of IPv4 the addresses in
+ * the header, in other words; good while the generation is that of now. */
+struct lane {
+    struct push_note note;
     uint64_t pair;
-    size_t at;
+    unsigned int generation;
+    struct eoip_tunnel *tunnel; /* Or NULL. */
+    size_t limit;               /* Longer frames go in fragments. */
+    struct ids *ids;            /* Of IPv4. */
+};
 
-    memcpy(&pair, ip + 12, sizeof pair);
-    at = (pair * 0x9e3779b97f4a7c15ULL) >> 50;
-    for (int i = 0; i < N_PROBES; i++, at = (at + 1) % N_IDS) {
-        uint64_t owner;
+/* Bytes of the frames that the underlay carries in one piece. */
+static inline size_t
+frame_limit(const struct push_note *note, bool is_ipv6)
+{
+    size_t overhead = is_ipv6 ? EOIP6_OUTER_HLEN : EOIP_OUTER_HLEN;
 
-        atomic_read_relaxed(&ids[at].pair, &owner);
-        if (OVS_LIKELY(owner == pair)) {
-            break;
-        } else if (!owner) {
-            if (atomic_compare_exchange_strong(&ids[at].pair, &owner, pair)) {
-                /* Not at 0, which a reader may take for none. */
-                atomic_add_relaxed(&ids[at].next, at | 1, &first);
-                break;
-            } else if (owner == pair) {
-                break;
-            }
-        }
-    }
-    atomic_add_relaxed(&ids[at].next, (uint32_t) n, &first);
-    return first;
+    return !note->mtu ? EOIP_FRAME_MAX
+           : note->mtu > overhead ? MIN(note->mtu - overhead, EOIP_FRAME_MAX)
+           : 0;
 }
+
+static EOIP_NOINLINE void
+fill_lane(struct lane *lane, const struct push_note *note, uint64_t pair,
+          bool is_ipv6, unsigned int generation)
+{
+    *lane = (struct lane) {
+        .note = *note, .pair = pair, .generation = generation,
+        .tunnel = match_number_find(note->tunnel),
+        .limit = frame_limit(note, is_ipv6),
+        .ids = is_ipv6 ? NULL : ids_find(pair),
+    };
+}
+
+/* Returns the lane of 'push': 'last', the thread's last one for that family,
+ * mostly, as batches come in rows. */
+EOIP_INLINE const struct lane *
+find_lane(struct lane *last, const struct ovs_action_push_tnl *push,
+          bool is_ipv6)
+{
+    const char *eth = (const char *) push->header;
+    unsigned int generation = match_generation();
+    struct push_note note;
+    uint64_t pair;
+
+    memcpy(&note, eth + (is_ipv6 ? EOIP6_PUSH_BYTES : EOIP_PUSH_BYTES),
+           sizeof note);
+    memcpy(&pair, eth + ETH_HEADER_LEN + 12, sizeof pair);
+    if (OVS_UNLIKELY(memcmp(&last->note, &note, sizeof note)
+                     || (!is_ipv6 && last->pair != pair)
+                     || last->generation != generation)) {
+        fill_lane(last, &note, pair, is_ipv6, generation);
+    }
+    return last;
+}
+
+static __thread struct lane last_ipv4, last_ipv6;
 
 /* Push. */
 
-/* Finds the tunnel with this number; batches come in rows. */
-static inline struct eoip_tunnel *
-find_tunnel(uint32_t number)
-{
-    static __thread struct {
-        uint32_t number;
-        unsigned int generation;
-        struct eoip_tunnel *tunnel;
-    } last;
-    unsigned int generation = match_generation();
-
-    if (OVS_UNLIKELY(last.number != number
-                     || last.generation != generation)) {
-        last.number = number;
-        last.generation = generation;
-        last.tunnel = match_number_find(number);
-    }
-    return last.tunnel;
-}
-
 /* True if the packet of 'frame' may not be fragmented. */
-static bool
+static EOIP_NOINLINE bool
 has_df(const struct push_note *note, const void *frame, size_t frame_bytes)
 {
     bool df = note->flags & PUSH_DF;
@@ -143,11 +132,49 @@ has_df(const struct push_note *note, const void *frame, size_t frame_bytes)
            ? eoip_inherited_df(frame, frame_bytes, df) : df;
 }
 
-/* Leaves 'packet' ready for the underlay. */
-static inline void
-finish(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
-       size_t ip_hlen)
+/* As dp_packet_push_uninit(), in a few instructions where there is room, as
+ * ports of the switch leave it. */
+EOIP_INLINE char *
+push_room(struct dp_packet *packet, size_t n_bytes)
 {
+    char *data = (char *) dp_packet_data(packet) - n_bytes;
+
+    if (OVS_UNLIKELY(dp_packet_headroom(packet) < n_bytes)) {
+        return dp_packet_push_uninit(packet, n_bytes);
+    }
+    dp_packet_set_data(packet, data);
+    dp_packet_set_size(packet, dp_packet_size(packet) + n_bytes);
+    return data;
+}
+
+/* What push_packet() has to do, known where it is inlined. */
+enum way { IPV4, IPV4_INHERIT_DF, IPV6 };
+
+/* Puts the headers in front of the frame 'packet', with IP id 'id' if they are
+ * IPv4's, and leaves the packet ready for the underlay. */
+EOIP_INLINE void
+push_packet(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
+            const struct push_note *note, enum way way, uint16_t id)
+{
+    size_t ip_hlen = way == IPV6 ? IPV6_HEADER_LEN : IP_HEADER_LEN;
+    size_t hlen = ETH_HEADER_LEN + ip_hlen + (way == IPV6 ? EOIP6_HLEN
+                                                          : EOIP_HLEN);
+    size_t frame_bytes = dp_packet_size(packet);
+    char *eth = push_room(packet, hlen);
+    char *ip = eth + ETH_HEADER_LEN;
+
+    memcpy(eth, push->header, hlen);
+    if (way == IPV6) {
+        eoip_complete_header6(ip, frame_bytes);
+    } else {
+        eoip_complete_header(ip, frame_bytes, id);
+    }
+    if (way == IPV4_INHERIT_DF) {
+        bool df = has_df(note, eth + hlen, frame_bytes);
+
+        eoip_store_be16(ip + 6, df ? IP_DF : 0);
+        eoip_put_ipv4_checksum(ip);
+    }
     packet->packet_type = htonl(PT_ETH);
     dp_packet_forget_offload(packet);   /* It was said of the frame. */
     dp_packet_reset_offsets(packet);
@@ -156,189 +183,224 @@ finish(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
     pkt_metadata_init(&packet->md, push->out_port);
 }
 
-static inline void
-push_ipv4(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
-          const struct push_note *note, uint16_t id)
+/* As push_packet(), for packets that do not come in rows. */
+static EOIP_NOINLINE void
+push_one(struct dp_packet *packet, const struct ovs_action_push_tnl *push,
+         const struct push_note *note, bool is_ipv6, uint16_t id)
 {
-    size_t frame_bytes = dp_packet_size(packet);
-    char *eth = dp_packet_push_uninit(packet, EOIP_PUSH_BYTES);
-    char *ip = eth + ETH_HEADER_LEN;
-
-    memcpy(eth, push->header, EOIP_PUSH_BYTES);
-    eoip_complete_header(ip, frame_bytes, id);
-    if (OVS_UNLIKELY(note->flags & PUSH_INHERIT_DF)) {
-        bool df = has_df(note, eth + EOIP_PUSH_BYTES, frame_bytes);
-
-        eoip_store_be16(ip + 6, df ? IP_DF : 0);
-        eoip_put_ipv4_checksum(ip);
+    if (is_ipv6) {
+        push_packet(packet, push, note, IPV6, 0);
+    } else if (note->flags & PUSH_INHERIT_DF) {
+        push_packet(packet, push, note, IPV4_INHERIT_DF, id);
+    } else {
+        push_packet(packet, push, note, IPV4, id);
     }
-    finish(packet, push, IP_HEADER_LEN);
 }
 
-static void
-push_ipv6(struct dp_packet *packet, const struct ovs_action_push_tnl *push)
+/* Of a batch, from its start on. */
+struct pushed {
+    size_t frames, bytes;
+};
+
+/* Pushes the frames of 'batch' as long as they fit the underlay and leave
+ * nothing to be done. */
+EOIP_INLINE struct pushed
+push_plain(struct dp_packet_batch *batch,
+           const struct ovs_action_push_tnl *push, const struct lane *lane,
+           enum way way, uint32_t id)
 {
-    size_t frame_bytes = dp_packet_size(packet);
-    char *eth = dp_packet_push_uninit(packet, EOIP6_PUSH_BYTES);
+    size_t n = dp_packet_batch_size(batch), limit = lane->limit;
+    struct pushed pushed = { 0, 0 };
 
-    memcpy(eth, push->header, EOIP6_PUSH_BYTES);
-    eoip_complete_header6(eth + ETH_HEADER_LEN, frame_bytes);
-    finish(packet, push, IPV6_HEADER_LEN);
+    for (; pushed.frames < n; pushed.frames++) {
+        struct dp_packet *packet = batch->packets[pushed.frames];
+        size_t bytes = dp_packet_size(packet);
+
+        if (OVS_UNLIKELY(bytes > limit || ovs_packet_has_work(packet))) {
+            break;
+        }
+        pushed.bytes += bytes;
+        push_packet(packet, push, &lane->note, way, id++);
+    }
+    return pushed;
 }
 
-/* Why a frame of 'frame_bytes', which is longer than the underlay carries in
- * one piece, cannot be sent; EOIP_N_DROPS if it can be, in fragments. */
+static EOIP_NOINLINE struct pushed
+push_inheriting_df(struct dp_packet_batch *batch,
+                   const struct ovs_action_push_tnl *push,
+                   const struct lane *lane, uint32_t id)
+{
+    return push_plain(batch, push, lane, IPV4_INHERIT_DF, id);
+}
+
+/* A batch whose frames are sent one by one. */
+struct sending {
+    const struct ovs_action_push_tnl *push;
+    struct lane lane;
+    bool is_ipv6;
+    uint32_t next_id;           /* Of the 'n_ids' IP ids that are taken. */
+    size_t n_ids;
+    struct pushed sent;         /* So far. */
+    struct onward onward;
+};
+
+static uint16_t
+next_id(struct sending *sending)
+{
+    if (!sending->n_ids) {
+        sending->next_id = ids_take(sending->lane.ids, 1);
+        sending->n_ids = 1;
+    }
+    sending->n_ids--;
+    return sending->next_id++;
+}
+
+/* Why a frame of 'frame_bytes' cannot be sent; EOIP_N_DROPS if it can be, in
+ * fragments if it is longer than the underlay carries in one piece. */
 static enum eoip_drop
-long_frame_drop(const struct push_note *note, bool is_ipv6, const void *frame,
-                size_t frame_bytes)
+frame_drop(const struct sending *sending, const void *frame,
+           size_t frame_bytes)
 {
-    return frame_bytes > EOIP_FRAME_MAX ? EOIP_DROP_FRAME_TOO_LONG
+    const struct push_note *note = &sending->lane.note;
+
+    return frame_bytes <= sending->lane.limit ? EOIP_N_DROPS
+           : frame_bytes > EOIP_FRAME_MAX ? EOIP_DROP_FRAME_TOO_LONG
            : has_df(note, frame, frame_bytes)
-             || note->mtu < headers_mtu_min(is_ipv6) ? EOIP_DROP_EXCEEDS_MTU
+             || note->mtu < headers_mtu_min(sending->is_ipv6)
+             ? EOIP_DROP_EXCEEDS_MTU
            : EOIP_N_DROPS;
 }
 
-/* Sends a batch with frames that are too long for the underlay. */
-static EOIP_NOINLINE void
-push_long(struct dp_packet_batch *batch, const struct ovs_action_push_tnl *push,
-          const struct push_note *note, struct eoip_tunnel *tunnel,
-          struct onward *onward)
+/* Sends one frame, in fragments if need be, or drops it. */
+static void
+send_frame(struct dp_packet *packet, struct sending *sending)
 {
-    bool is_ipv6 = headers_are_ipv6(push);
-    size_t limit = frame_limit(note, is_ipv6);
-    uint64_t n_sent = 0, n_bytes = 0;
+    const struct push_note *note = &sending->lane.note;
+    size_t bytes = dp_packet_size(packet);
+    enum eoip_drop why
+        = ovs_packet_complete(packet)
+          ? frame_drop(sending, dp_packet_data(packet), bytes)
+          : EOIP_DROP_OFFLOAD;
+
+    if (why != EOIP_N_DROPS) {
+        count_drop(sending->push, sending->lane.tunnel, why, 1);
+        dp_packet_delete(packet);
+        return;
+    }
+    sending->sent.frames++;
+    sending->sent.bytes += bytes;
+    push_one(packet, sending->push, note, sending->is_ipv6,
+             sending->is_ipv6 ? 0 : next_id(sending));
+    if (bytes > sending->lane.limit) {
+        fragments_add(&sending->onward, packet, note->mtu);
+    } else {
+        onward_add(&sending->onward, packet);
+    }
+}
+
+/* Sends a batch of which the first 'sending->sent.frames' frames have been pushed,
+ * and the next one needs more than that. */
+static EOIP_NOINLINE void
+send_batch(struct dp_packet_batch *batch, struct sending *sending)
+{
+    size_t n_pushed = sending->sent.frames;
     struct dp_packet *packet;
 
-    dp_packet_batch_init(&onward->batch);
+    dp_packet_batch_init(&sending->onward.batch);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        size_t bytes = dp_packet_size(packet);
-        bool is_long = bytes > limit;
-
-        if (is_long) {
-            enum eoip_drop why = long_frame_drop(
-                note, is_ipv6, dp_packet_data(packet), bytes);
-
-            if (why != EOIP_N_DROPS) {
-                count_drop(push, tunnel, why, 1);
-                dp_packet_delete(packet);
-                continue;
-            }
-        }
-        n_sent++;
-        n_bytes += bytes;
-        if (is_ipv6) {
-            push_ipv6(packet, push);
+        if (i < n_pushed) {
+            onward_add(&sending->onward, packet);
         } else {
-            push_ipv4(packet, push, note,
-                      take_ids((const char *) push->header + ETH_HEADER_LEN,
-                               1));
-        }
-        if (is_long) {
-            fragments_add(onward, packet, note->mtu);
-        } else {
-            onward_add(onward, packet);
+            send_frame(packet, sending);
         }
     }
     dp_packet_batch_reset(batch);
-    eoip_tunnel_count_tx(tunnel, n_sent, n_bytes);
-    onward_flush(onward);
-    dp_packet_batch_destroy(&onward->batch);
+    eoip_tunnel_count_tx(sending->lane.tunnel, sending->sent.frames,
+                         sending->sent.bytes, sending->lane.note.mtu);
+    onward_flush(&sending->onward);
+    dp_packet_batch_destroy(&sending->onward.batch);
 }
 
-/* Drops from 'batch' what leaves work to a card that nobody does here. */
-static EOIP_NOINLINE void
-drop_incomplete(struct dp_packet_batch *batch,
-                const struct ovs_action_push_tnl *push,
-                struct eoip_tunnel *tunnel)
+/* What struct eoip_hooks says of .push. */
+EOIP_INLINE bool
+execute_push(void *dp, struct dp_packet_batch *batch, bool steal,
+             const struct nlattr *a, unsigned int left, odp_execute_cb execute,
+             const struct lane *lane, bool is_ipv6)
 {
-    size_t i, n = dp_packet_batch_size(batch);
-    struct dp_packet *packet;
+    const struct ovs_action_push_tnl *push = eoip_push_get(a);
+    size_t n = dp_packet_batch_size(batch);
+    struct pushed pushed;
+    uint32_t id = 0;
 
-    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
-        if (ovs_packet_complete(packet)) {
-            dp_packet_batch_add(batch, packet);
-        } else {
-            count_drop(push, tunnel, EOIP_DROP_OFFLOAD, 1);
-            dp_packet_delete(packet);
+    dp_packet_batch_apply_cutlen(batch);
+    if (OVS_UNLIKELY(lane->note.drop)) {
+        count_drop(push, lane->tunnel, lane->note.drop - 1, n);
+        dp_packet_delete_batch(batch, true);
+        return true;
+    }
+    if (OVS_UNLIKELY(left <= NLA_ALIGN(a->nla_len))) {
+        if (steal) {
+            dp_packet_delete_batch(batch, true);    /* Nobody gets them. */
+            return true;
         }
     }
+
+    if (is_ipv6) {
+        pushed = push_plain(batch, push, lane, IPV6, 0);
+    } else {
+        id = ids_take(lane->ids, n);
+        pushed = OVS_UNLIKELY(lane->note.flags & PUSH_INHERIT_DF)
+                 ? push_inheriting_df(batch, push, lane, id)
+                 : push_plain(batch, push, lane, IPV4, id);
+    }
+    if (OVS_UNLIKELY(pushed.frames < n)) {
+        size_t action_len = NLA_ALIGN(a->nla_len);
+        struct sending sending = {
+            .push = push, .lane = *lane, .is_ipv6 = is_ipv6,
+            .next_id = id + pushed.frames, .n_ids = n - pushed.frames,
+            .sent = pushed,
+            .onward = {
+                .dp = dp, .execute = execute,
+                .actions = (const void *) ((const char *) a + action_len),
+                .actions_len = left > action_len ? left - action_len : 0,
+            },
+        };
+
+        send_batch(batch, &sending);
+        return true;
+    }
+    eoip_tunnel_count_tx(lane->tunnel, n, pushed.bytes, lane->note.mtu);
+    return false;
+}
+
+static EOIP_NOINLINE bool
+execute_push_ipv6(void *dp, struct dp_packet_batch *batch, bool steal,
+                  const struct nlattr *a, unsigned int left,
+                  odp_execute_cb execute)
+{
+    return execute_push(dp, batch, steal, a, left, execute,
+                        find_lane(&last_ipv6, eoip_push_get(a), true), true);
 }
 
 bool
 push_execute(void *dp, struct dp_packet_batch *batch, bool steal,
              const struct nlattr *a, unsigned int left, odp_execute_cb execute)
 {
-    const struct ovs_action_push_tnl *push = nl_attr_get(a);
-    struct push_note note = headers_get_note(push);
-    size_t n = dp_packet_batch_size(batch);
-    size_t action_len = NLA_ALIGN(a->nla_len);
-    bool is_ipv6 = headers_are_ipv6(push);
-    struct eoip_tunnel *tunnel = find_tunnel(note.tunnel);
-    size_t longest = 0, n_bytes = 0;
-    bool complete = true;
-    struct dp_packet *packet;
-    uint32_t id;
-
-    dp_packet_batch_apply_cutlen(batch);
-    if (OVS_UNLIKELY(note.drop)) {
-        count_drop(push, tunnel, note.drop - 1, n);
-        dp_packet_delete_batch(batch, true);
-        return true;
-    }
-    if (OVS_UNLIKELY(left <= action_len && steal)) {
-        dp_packet_delete_batch(batch, true);    /* Nobody would get them. */
-        return true;
-    }
-    if (tunnel && note.mtu) {
-        eoip_tunnel_set_underlay_mtu(tunnel, note.mtu);
-    }
-
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        size_t bytes = dp_packet_size(packet);
-
-        n_bytes += bytes;
-        longest = MAX(longest, bytes);
-        complete &= ovs_packet_complete(packet);
-    }
-    if (OVS_UNLIKELY(!complete)) {
-        drop_incomplete(batch, push, tunnel);
-        return push_execute(dp, batch, steal, a, left, execute);
-    }
-    if (OVS_UNLIKELY(longest > frame_limit(&note, is_ipv6))) {
-        struct onward onward = {
-            .dp = dp, .execute = execute,
-            .actions = (const void *) ((const char *) a + action_len),
-            .actions_len = left > action_len ? left - action_len : 0,
-        };
-
-        push_long(batch, push, &note, tunnel, &onward);
-        return true;
-    }
-
-    eoip_tunnel_count_tx(tunnel, n, n_bytes);
-    if (OVS_UNLIKELY(is_ipv6)) {
-        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-            push_ipv6(packet, push);
-        }
-        return false;
-    }
-    id = take_ids((const char *) push->header + ETH_HEADER_LEN, n);
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        push_ipv4(packet, push, &note, id++);
-    }
-    return false;
+    return headers_are_ipv6(eoip_push_get(a))
+           ? execute_push_ipv6(dp, batch, steal, a, left, execute)
+           : execute_push(dp, batch, steal, a, left, execute,
+                          find_lane(&last_ipv4, eoip_push_get(a), false),
+                          false);
 }
 
 void
 push_header(const struct netdev *netdev OVS_UNUSED, OVS_PUSH_HEADER_INGRESS
             struct dp_packet *packet, const struct ovs_action_push_tnl *push)
 {
-    struct push_note note = headers_get_note(push);
+    bool is_ipv6 = headers_are_ipv6(push);
+    const struct lane *lane = find_lane(is_ipv6 ? &last_ipv6 : &last_ipv4,
+                                        push, is_ipv6);
 
-    if (headers_are_ipv6(push)) {
-        push_ipv6(packet, push);
-    } else {
-        push_ipv4(packet, push, &note,
-                  take_ids((const char *) push->header + ETH_HEADER_LEN, 1));
-    }
+    push_one(packet, push, &lane->note, is_ipv6,
+             is_ipv6 ? 0 : ids_take(lane->ids, 1));
 }

@@ -319,11 +319,11 @@ bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
     return tunnel->inherit_df.load(std::memory_order_relaxed);
 }
 
-void eoip_tunnel_set_underlay_mtu(eoip_tunnel *tunnel, int mtu)
+static void set_underlay_mtu(eoip_tunnel &tunnel, int mtu)
 {
-    if (tunnel->underlay_mtu.load(std::memory_order_relaxed) != mtu) {
-        tunnel->underlay_mtu.store(mtu, std::memory_order_relaxed);
-        VLOG_DBG("%s: the underlay's MTU is %d", tunnel->name.c_str(), mtu);
+    if (tunnel.underlay_mtu.load(std::memory_order_relaxed) != mtu) {
+        tunnel.underlay_mtu.store(mtu, std::memory_order_relaxed);
+        VLOG_DBG("%s: the underlay's MTU is %d", tunnel.name.c_str(), mtu);
     }
 }
 
@@ -441,11 +441,14 @@ void eoip_tunnel_count_rx(eoip_tunnel *tunnel, uint64_t packets,
 }
 
 void eoip_tunnel_count_tx(eoip_tunnel *tunnel, uint64_t packets,
-                          uint64_t bytes)
+                          uint64_t bytes, int mtu)
 {
     eoip::Counters &counters = eoip::counters_of(tunnel);
     eoip::count(counters.tx_packets, packets);
     eoip::count(counters.tx_bytes, bytes);
+    if (tunnel && mtu) {
+        set_underlay_mtu(*tunnel, mtu);
+    }
 }
 
 void eoip_tunnel_count_keepalive(eoip_tunnel *tunnel)

@@ -122,6 +122,12 @@ void eoip_print_version(void);
 void eoip_explain_error(const struct netdev *netdev, const char *bridge,
                         const char *dp_type, int error, char **errp);
 
+/* Returns 'error'; or, if that is 0 and 'netdev' is of type "eoip" and cannot
+ * work in a datapath of 'dp_type' as it is set up, another one, and says why in
+ * '*errp'. */
+int eoip_check_port(int error, const struct netdev *netdev,
+                    const char *dp_type, char **errp);
+
 static inline void
 eoip_complete_class(struct netdev_class *class)
 {

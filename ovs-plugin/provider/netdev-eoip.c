@@ -28,6 +28,7 @@
 #include "timeval.h"
 #include "tnl-ports.h"
 #include "unclaimed.h"
+#include "userspace-tso.h"
 
 VLOG_DEFINE_THIS_MODULE(eoip);
 struct vlog_module *const eoip_log = &this_module;
@@ -219,6 +220,24 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
                           "set datapath_type=netdev on the bridge",
                           netdev_get_name(netdev), bridge);
     }
+}
+
+int
+eoip_check_port(int error, const struct netdev *netdev, const char *dp_type,
+                char **errp)
+{
+    if (!error && eoip_is_type(netdev) && strcmp(dp_type, "system")
+        && userspace_tso_enabled() && !ovs_can_segment()) {
+        *errp = xasprintf("%s: other_config:userspace-tso-enable=true leaves "
+                          "no TCP through tunnels of EoIP, because this "
+                          "release of Open vSwitch cannot cut segments "
+                          "itself: remove it and restart ovs-vswitchd, or use "
+                          "Open vSwitch 3.3 or newer",
+                          netdev_get_name(netdev));
+        VLOG_WARN("%s", *errp);
+        error = EOPNOTSUPP;
+    }
+    return error;
 }
 
 static void

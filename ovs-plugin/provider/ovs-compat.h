@@ -12,6 +12,9 @@
 #include "ovs-features.h"
 
 #include "dp-packet.h"
+#if defined OVS_HAVE_GSO || defined OVS_HAVE_GSO_BATCH
+#include "dp-packet-gso.h"
+#endif
 #include "netdev-native-tnl.h"
 #include "tnl-neigh-cache.h"
 
@@ -77,8 +80,8 @@ ovs_packet_has_work(struct dp_packet *packet)
 #endif
 }
 
-/* Does what 'packet' leaves to a card.  Returns false if that is not possible:
- * segments, and before 3.2 checksums. */
+/* Does what 'packet' leaves to a card, but for segments.  Returns false if
+ * something is left: those, and before 3.2 checksums. */
 static inline bool
 ovs_packet_complete(struct dp_packet *packet)
 {
@@ -86,6 +89,58 @@ ovs_packet_complete(struct dp_packet *packet)
     dp_packet_ol_send_prepare(packet, 0);
 #endif
     return !ovs_packet_has_work(packet);
+}
+
+/* True if packets that stand for several segments can be cut, since 3.3. */
+static inline bool
+ovs_can_segment(void)
+{
+#if defined OVS_HAVE_GSO || defined OVS_HAVE_GSO_BATCH
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* Cuts 'packet', which stands for several segments, and takes it over.  Returns
+ * '*n' batches of them, each to be destroyed, and all to be freed, by the
+ * caller; or NULL, and leaves 'packet' to the caller, if that is not
+ * possible. */
+static inline struct dp_packet_batch *
+ovs_packet_segment(struct dp_packet *packet, size_t *n)
+{
+    struct dp_packet_batch *batches = NULL;
+
+#if defined OVS_HAVE_GSO_BATCH
+    *n = 1;
+    batches = xmalloc(sizeof *batches);
+    dp_packet_batch_init_packet(batches, packet);
+    dp_packet_gso_batch(batches);
+#elif defined OVS_HAVE_GSO
+    struct dp_packet_batch *last;
+
+    if (!dp_packet_get_tso_segsz(packet)) {
+        return NULL;
+    }
+    *n = 1 + dp_packet_gso_nr_segs(packet) / NETDEV_MAX_BURST;
+    last = batches = xmalloc(*n * sizeof *batches);
+    for (size_t i = 0; i < *n; i++) {
+        dp_packet_batch_init(&batches[i]);
+    }
+#ifdef OVS_HAVE_GSO_COPIES
+    if (!dp_packet_gso(packet, &last)) {
+        free(batches);
+        return NULL;
+    }
+    dp_packet_delete(packet);
+#else
+    dp_packet_gso(packet, &last);
+#endif
+#else
+    *n = 0;
+    (void) packet;
+#endif
+    return batches;
 }
 
 /* Asked for without an answer, an address becomes one that is being asked for

@@ -137,11 +137,12 @@ has_df(const struct push_note *note, const void *frame, size_t frame_bytes)
 EOIP_INLINE char *
 push_room(struct dp_packet *packet, size_t n_bytes)
 {
-    char *data = (char *) dp_packet_data(packet) - n_bytes;
+    char *data = dp_packet_data(packet);
 
-    if (OVS_UNLIKELY(dp_packet_headroom(packet) < n_bytes)) {
+    if (OVS_UNLIKELY(!data || dp_packet_headroom(packet) < n_bytes)) {
         return dp_packet_push_uninit(packet, n_bytes);
     }
+    data -= n_bytes;
     dp_packet_set_data(packet, data);
     dp_packet_set_size(packet, dp_packet_size(packet) + n_bytes);
     return data;
@@ -298,6 +299,32 @@ send_frame(struct dp_packet *packet, struct sending *sending)
     }
 }
 
+/* Sends one frame, or the segments that it stands for: EoIP's header has the
+ * length of each. */
+static void
+send_packet(struct dp_packet *packet, struct sending *sending)
+{
+    struct dp_packet_batch *segments = NULL;
+    size_t n;
+
+    if (ovs_packet_is_super(packet)) {
+        segments = ovs_packet_segment(packet, &n);
+    }
+    if (!segments) {
+        send_frame(packet, sending);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct dp_packet *segment;
+
+        DP_PACKET_BATCH_FOR_EACH (j, segment, &segments[i]) {
+            send_frame(segment, sending);
+        }
+        dp_packet_batch_destroy(&segments[i]);
+    }
+    free(segments);
+}
+
 /* Sends a batch of which the first 'sending->sent.frames' frames have been pushed,
  * and the next one needs more than that. */
 static EOIP_NOINLINE void
@@ -311,7 +338,7 @@ send_batch(struct dp_packet_batch *batch, struct sending *sending)
         if (i < n_pushed) {
             onward_add(&sending->onward, packet);
         } else {
-            send_frame(packet, sending);
+            send_packet(packet, sending);
         }
     }
     dp_packet_batch_reset(batch);

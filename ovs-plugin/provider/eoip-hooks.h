@@ -266,6 +266,9 @@ eoip_put_drop(struct ofpbuf *actions, size_t offset,
     if (a && nl_attr_type(a) == OVS_ACTION_ATTR_CLONE) {
         a = nl_attr_get(a);
     }
+    if (a && nl_attr_type(a) == OVS_ACTION_ATTR_TRUNC) {
+        a = nl_attr_next(a);
+    }
     if (a && nl_attr_type(a) == OVS_ACTION_ATTR_TUNNEL_PUSH) {
         return;
     }

@@ -118,9 +118,11 @@ def test_no_route(sandbox):
 @only("netdev", SAME)
 def test_refused_by_the_kernel(sandbox):
     """What the kernel does not send is not counted as sent; its reason is
-    said."""
+    said.  The rule is for the protocol, so that OVS, which asks for a route to
+    the address alone, is told of one."""
     with route(sandbox):
-        with configured(sandbox, "rule", "add", "to", FAR_NET, "prohibit"):
+        with configured(sandbox, "rule", "add", "to", FAR_NET, "ipproto",
+                        "47", "prohibit"):
             sandbox.add_tunnel("a", remote_ip=FAR, key=100, keepalive="65535s")
             wait_for_error(sandbox, "Permission denied")
         wait_until_sent(sandbox)

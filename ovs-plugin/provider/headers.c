@@ -55,7 +55,8 @@ headers_build(const struct netdev *netdev,
     struct in6_addr remote = flow_tnl_dst(tnl);
     struct push_note note = {
         .tunnel = eoip_tunnel_number(tunnel),
-        .mtu = MIN(route_mtu(&remote, params->flow->pkt_mark), UINT16_MAX),
+        .mtu = MIN(route_mtu(&remote, params->s_ip, params->flow->pkt_mark),
+                   UINT16_MAX),
         .flags = (eoip_tunnel_inherits_df(tunnel) ? PUSH_INHERIT_DF : 0)
                  | (tnl->flags & FLOW_TNL_F_DONT_FRAGMENT ? PUSH_DF : 0),
     };
@@ -102,7 +103,7 @@ headers_put_drop(struct ofpbuf *actions, const struct netdev *netdev,
     headers_build(netdev, &push, &params);
     note = headers_get_note(&push);
     if (!note.drop) {
-        switch (route_obstacle(&remote, flow->pkt_mark)) {
+        switch (route_obstacle(&remote, &local, flow->pkt_mark)) {
         case ROUTE_NONE:
             note.drop = EOIP_DROP_NO_ROUTE + 1;
             break;

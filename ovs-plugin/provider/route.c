@@ -33,25 +33,28 @@ static struct shash devices OVS_GUARDED_BY(mutex)
 static uint64_t seen_routes, seen_devices;
 
 /* Stores the name of the device that the route to 'remote' leads through, the
- * source address and the gateway, if there is one. */
+ * source address and the gateway, if there is one.  Where '*source' is an
+ * address already, the route is for packets from there. */
 static bool
 look_up(const struct in6_addr *remote, uint32_t mark, char device[IFNAMSIZ],
         struct in6_addr *source, struct in6_addr *gateway)
 {
-    *source = in6addr_any;
+    if (IN6_IS_ADDR_V4MAPPED(source) && !in6_addr_get_mapped_ipv4(source)) {
+        *source = in6addr_any;
+    }
     return ovs_router_lookup(mark, remote, device, source, gateway);
 }
 
 bool
 route_is_own(const struct in6_addr *source, const struct in6_addr *local)
 {
+    struct in6_addr chosen = in6addr_any, any = in6addr_any, gateway;
     char here[IFNAMSIZ], there[IFNAMSIZ];
-    struct in6_addr chosen, gateway;
 
     /* To itself a host speaks from the same address. */
     return look_up(source, 0, there, &chosen, &gateway)
            && ipv6_addr_equals(&chosen, source)
-           && look_up(local, 0, here, &chosen, &gateway)
+           && look_up(local, 0, here, &any, &gateway)
            && !strcmp(here, there);
 }
 
@@ -69,9 +72,10 @@ mtu_of(const char *name)
 }
 
 int
-route_mtu(const struct in6_addr *remote, uint32_t mark)
+route_mtu(const struct in6_addr *remote, const struct in6_addr *local,
+          uint32_t mark)
 {
-    struct in6_addr source, gateway;
+    struct in6_addr source = *local, gateway;
     struct device *device;
     char name[IFNAMSIZ];
     int mtu;
@@ -92,9 +96,10 @@ route_mtu(const struct in6_addr *remote, uint32_t mark)
 }
 
 enum route_obstacle
-route_obstacle(const struct in6_addr *remote, uint32_t mark)
+route_obstacle(const struct in6_addr *remote, const struct in6_addr *local,
+               uint32_t mark)
 {
-    struct in6_addr source, gateway;
+    struct in6_addr source = *local, gateway;
     struct eth_addr mac;
     char name[IFNAMSIZ];
     bool is_direct;

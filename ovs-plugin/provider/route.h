@@ -14,17 +14,20 @@
 /* True if 'source' is an address of the device that has 'local'. */
 bool route_is_own(const struct in6_addr *source, const struct in6_addr *local);
 
-/* Returns the MTU of the device that packets to 'remote' with this mark leave
- * through, or 0 if there is no such device. */
-int route_mtu(const struct in6_addr *remote, uint32_t mark);
+/* Returns the MTU of the device that packets from 'local', or from anywhere if
+ * that is not set, to 'remote' with this mark leave through, or 0 if there is
+ * no such device. */
+int route_mtu(const struct in6_addr *remote, const struct in6_addr *local,
+              uint32_t mark);
 
-/* What keeps packets to 'remote' with this mark from leaving, if they do not. */
+/* What keeps such packets from leaving, if they do not. */
 enum route_obstacle {
     ROUTE_NONE,                 /* No route, or to no port. */
     ROUTE_NO_NEIGHBOR,          /* The next hop's MAC is not known. */
     ROUTE_OPEN,                 /* Nothing, up to the underlay's bridge. */
 };
 enum route_obstacle route_obstacle(const struct in6_addr *remote,
+                                   const struct in6_addr *local,
                                    uint32_t mark);
 
 /* Main thread: true if some route, address or MTU may be another one than when

@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import re
 import socket
 import time
 
@@ -108,6 +109,35 @@ def test_rules(sandbox):
                                 "100"):
                     check_router(sandbox, SPARE)
                 check_router(sandbox, FIRST)
+
+
+@only("netdev", SAME)
+def test_mtu_of_the_way(sandbox):
+    """Of the device that a rule leads to, not of the one without it."""
+    def mtu():
+        trace = sandbox.appctl("a", "ofproto/trace", "br0",
+                               "in_port=host-a,dl_type=0x88b5")
+        return re.findall(r"eoip\(.*mtu=(\d+)", trace)
+
+    sandbox.vsctl("a", "add-br", "br-far", "--", "set", "bridge", "br-far",
+                  "datapath_type=netdev")
+    try:
+        for line in (f"address add {HOST}/24 dev br-far",
+                     "link set br-far up mtu 1300"):
+            sandbox.exec("a", "ip", *line.split())
+        sandbox.appctl("a", "tnl/neigh/set", "br-far", "198.51.100.2",
+                       ROUTERS[SPARE])
+        with address(sandbox, f"{SECOND}/24"), route(sandbox, FIRST), \
+                tunnel(sandbox, local_ip=SECOND), \
+                configured(sandbox, "route", "add", FAR_NET, "via",
+                           "198.51.100.2", "table", "100"):
+            until(lambda: mtu() == ["1500"], f"the MTU is {mtu()}, not 1500")
+            with configured(sandbox, "rule", "add", "from", SECOND, "lookup",
+                            "100"):
+                until(lambda: mtu() == ["1300"],
+                      f"the MTU is {mtu()}, not 1300")
+    finally:
+        sandbox.vsctl("a", "del-br", "br-far")
 
 
 @only("netdev", SAME)

@@ -82,8 +82,11 @@ log_config(const struct netdev *netdev, const struct smap *ovs_options)
  * NULL; see struct eoip_hooks.  Main thread. */
 static const struct smap *(*wanted_options)(const char *name);
 
+/* Counts how often all interfaces have been configured.  Main thread. */
+static unsigned int config_round;
+
 /* True if 'netdev' takes the packets of 'match' only until its turn comes to be
- * configured. */
+ * configured, which it has not come to yet. */
 static bool
 will_move(const struct netdev *netdev, const struct eoip_match *match)
 {
@@ -92,12 +95,10 @@ will_move(const struct netdev *netdev, const struct eoip_match *match)
     struct eoip_match later, anybody;
     bool learns;
 
-    if (!options) {
+    if (!options || netdev_eoip_cast(netdev)->refused_in == config_round
+        || !eoip_tunnel_foresee(netdev_eoip_tunnel(netdev), options, resolve,
+                                &later, &learns)) {
         return false;
-    }
-    if (!eoip_tunnel_foresee(netdev_eoip_tunnel(netdev), options, resolve,
-                             &later, &learns)) {
-        return true;    /* Then it goes. */
     }
     anybody = match_anybody(&later);
     return memcmp(&later, match, sizeof later)
@@ -158,6 +159,21 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
     return error;
 }
 
+/* True if 'dev' can go on with what is in force, which no port has taken that
+ * has been configured since. */
+static bool
+can_stay(const struct netdev_eoip *dev)
+{
+    const struct netdev *netdev = &dev->vport.up;
+
+    return dev->node && !match_conflict(match_of(dev->node), netdev, NULL)
+           && !(dev->learner
+                && match_conflict(match_of(dev->learner), netdev, NULL));
+}
+
+/* To OVS an error means that the port has to go, and that others may get its
+ * OpenFlow number.  One that works goes on as it was instead, and OVS is told
+ * why by eoip_config_refused(). */
 int
 eoip_set_config(struct netdev *netdev, const struct smap *options,
                 char **errp)
@@ -165,17 +181,32 @@ eoip_set_config(struct netdev *netdev, const struct smap *options,
     struct netdev_eoip *dev = netdev_eoip_cast(netdev);
     struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
     struct eoip_match match;
+    char *reason;
     int error = EINVAL;
 
-    *errp = eoip_tunnel_prepare(tunnel_of(dev), options, resolve,
-                                &ovs_options, &match);
-    if (!*errp) {
-        error = put_in_force(dev, &ovs_options, &match, true, errp);
+    reason = eoip_tunnel_prepare(tunnel_of(dev), options, resolve,
+                                 &ovs_options, &match);
+    if (!reason) {
+        error = put_in_force(dev, &ovs_options, &match, true, &reason);
     }
-    if (*errp) {
-        VLOG_WARN("%s", *errp);
+    if (reason && (!dev->refused || strcmp(reason, dev->refused))) {
+        VLOG_WARN("%s", reason);
     }
+    free(dev->refused);
+    dev->refused = NULL;
+    if (reason && can_stay(dev)) {
+        dev->refused = reason;
+        dev->refused_in = config_round;
+        return 0;
+    }
+    *errp = reason;
     return error;
+}
+
+const char *
+eoip_config_refused(const struct netdev *netdev)
+{
+    return netdev_eoip_cast(netdev)->refused;
 }
 
 /* As put_in_force(), where nobody waits for the error.  Returns true if there is
@@ -331,6 +362,7 @@ eoip_config_begin(const struct smap *other_config,
     char *error = eoip_reassembly_configure(other_config);
 
     wanted_options = wanted;
+    config_round++;
     if (error && (!last || strcmp(error, last))) {
         VLOG_WARN("%s", error);
     }

@@ -105,6 +105,10 @@ struct eoip_hooks {
      * NULL for a name that it does not know. */
     void (*begin_config)(const struct smap *other_config,
                          const struct smap *(*wanted)(const char *name));
+
+    /* Returns why 'tunnel' goes on as it was, instead of as it was configured
+     * last, or NULL if it does not.  The caller must not free the string. */
+    const char *(*config_refused)(const struct netdev *tunnel);
 };
 
 /* Set once, before netdev_initialize(), by eoip_provider_register(). */
@@ -339,6 +343,12 @@ eoip_begin_config(const struct smap *other_config,
                   const struct smap *(*wanted)(const char *name))
 {
     eoip_hooks->begin_config(other_config, wanted);
+}
+
+static inline const char *
+eoip_refused_config(const struct netdev *netdev)
+{
+    return eoip_is_type(netdev) ? eoip_hooks->config_refused(netdev) : NULL;
 }
 
 /* What to report where a tunnel could be made neither as a device, because of

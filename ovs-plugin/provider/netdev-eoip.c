@@ -81,6 +81,7 @@ static void
 netdev_eoip_free(struct netdev_eoip *dev)
 {
     eoip_tunnel_destroy(dev->tunnel);
+    free(dev->refused);
     free(dev);
 }
 
@@ -290,6 +291,7 @@ eoip_provider_register(void)
         .parse_push = text_parse_push,
         .inherits_df = inherits_df,
         .begin_config = eoip_config_begin,
+        .config_refused = eoip_config_refused,
     };
 
     eoip_hooks = &hooks;

@@ -25,6 +25,9 @@ struct netdev_eoip {
     struct match_number *number;
     struct match_node *node;    /* Whose packets, or NULL. */
     struct match_node *learner; /* The same, for what it may learn. */
+    char *refused;              /* Why not what it was configured last, or
+                                 * NULL, and in which round that was. */
+    unsigned int refused_in;
 };
 
 struct netdev_eoip *netdev_eoip_cast(const struct netdev *);
@@ -44,6 +47,7 @@ extern const struct eoip_keepalive_calls eoip_keepalive_calls;
 int eoip_set_config(struct netdev *, const struct smap *options, char **errp);
 
 /* See struct eoip_hooks. */
+const char *eoip_config_refused(const struct netdev *);
 void eoip_config_begin(const struct smap *other_config,
                        const struct smap *(*wanted)(const char *name));
 

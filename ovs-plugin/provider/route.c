@@ -75,12 +75,15 @@ int
 route_mtu(const struct in6_addr *remote, const struct in6_addr *local,
           uint32_t mark)
 {
-    struct in6_addr source = *local, gateway;
+    struct in6_addr source = *local, any = in6addr_any, gateway;
     struct device *device;
     char name[IFNAMSIZ];
     int mtu;
 
-    if (!look_up(remote, mark, name, &source, &gateway)) {
+    /* Of ovs/route/add, a route may have a source that no other route says to
+     * be the host's. */
+    if (!look_up(remote, mark, name, &source, &gateway)
+        && !look_up(remote, mark, name, &any, &gateway)) {
         return 0;
     }
     mtu = mtu_of(name);

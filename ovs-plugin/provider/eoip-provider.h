@@ -20,6 +20,8 @@
 
 #include <linux/eoip.h>
 
+#include "eoip/drops.h"
+
 struct smap;
 
 #ifdef __cplusplus
@@ -186,12 +188,6 @@ void eoip_tunnel_count_keepalive(struct eoip_tunnel *);
 void eoip_tunnel_count_trimmed(struct eoip_tunnel *);
 void eoip_tunnel_get_counters(const struct eoip_tunnel *,
                               struct eoip_counters *);
-
-/* Counter names.  eoip_drop_is_rx() tells the direction. */
-const char *eoip_drop_name(enum eoip_drop);
-bool eoip_drop_is_rx(enum eoip_drop);
-/* True for those of reassembly, which come before a tunnel is known. */
-bool eoip_drop_is_fragment(enum eoip_drop);
 
 /* Keepalives.  A thread of its own sends them and watches the peers. */
 

@@ -362,7 +362,7 @@ KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
     KeepaliveReport report;
 
     report.state = state.flow_based
-                       ? "flow-based"
+                       ? kFlowBased
                        : keepalive_state_name(state.machine.state());
     report.flow_based = state.flow_based;
     report.link_is_up = state.machine.link_is_up();

@@ -63,12 +63,12 @@ eoip_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
 
 static void
 add_custom(struct netdev_custom_stats *custom, uint64_t value,
-           const char *prefix, const char *name)
+           const char *name)
 {
     struct netdev_custom_counter *counter = &custom->counters[custom->size++];
 
     counter->value = value;
-    snprintf(counter->name, sizeof counter->name, "%s%s", prefix, name);
+    ovs_strlcpy(counter->name, name, sizeof counter->name);
 }
 
 int
@@ -85,14 +85,12 @@ eoip_get_custom_stats(const struct netdev *netdev,
     }
     custom->counters = xcalloc(EOIP_N_DROPS + 3, sizeof *custom->counters);
     eoip_tunnel_get_counters(dev->tunnel, &counters);
-    add_custom(custom, counters.rx_keepalives, "", "rx_keepalives");
-    add_custom(custom, counters.rx_trimmed, "", "rx_trimmed");
-    add_custom(custom, counters.tx_keepalives, "", "tx_keepalives");
+    add_custom(custom, counters.rx_keepalives, "rx_keepalives");
+    add_custom(custom, counters.rx_trimmed, "rx_trimmed");
+    add_custom(custom, counters.tx_keepalives, "tx_keepalives");
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         if (!eoip_drop_is_fragment(i)) {
-            add_custom(custom, counters.drops[i],
-                       eoip_drop_is_rx(i) ? "rx_drop_" : "tx_drop_",
-                       eoip_drop_name(i));
+            add_custom(custom, counters.drops[i], eoip_drop_counter(i));
         }
     }
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ovs-appctl eoip/show: the tunnels as text for people and JSON for programs.
-// Called by netdev-eoip.c in the main thread.
+// ovs-appctl eoip/show: JSON for programs, and text for people that is written
+// from it.  Called by report.c in the main thread.
 
 #include "kernel_device.h"
 #include "tunnel.h"
@@ -12,13 +12,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "util.h"
 #include <config.h>
 extern "C" {
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "openvswitch/shash.h"
 }
 
 namespace eoip {
@@ -67,7 +67,7 @@ std::string state_text(const eoip_shown &shown)
         return "waiting for the address of a host name";
     }
     if (setup.config.remote.kind == Endpoint::Kind::flow) {
-        return "flow-based";
+        return kFlowBased;
     }
     if (!*shown.egress) {
         return "no route to the remote";
@@ -91,34 +91,16 @@ const char *keepalive_error_text(int error)
     }
 }
 
-std::string seconds_text(Time time)
+// Writing JSON.
+
+void put(json *object, const char *name, long long value)
 {
-    return std::to_string(time.count() / 1000) + " s";
+    json_object_put(object, name, json_integer_create(value));
 }
 
-std::string keepalive_text(const eoip_tunnel *tunnel)
+void put(json *object, const char *name, const std::string &value)
 {
-    const auto &config = tunnel->setup->config.keepalive;
-    const KeepaliveReport report = keepalive_report(tunnel);
-
-    if (report.flow_based) {
-        return "none, as peer or key are up to the flows";
-    }
-    if (!config) {
-        return "none";
-    }
-    std::string text = seconds_text(config->interval) + " x "
-                       + std::to_string(config->retries) + ", " + report.state
-                       + " for " + seconds_text(report.now - report.since);
-    text +=
-        report.heard
-            ? ", heard " + seconds_text(report.now - *report.heard) + " ago"
-            : ", never heard";
-    if (report.error) {
-        text +=
-            std::string(", not sent: ") + keepalive_error_text(report.error);
-    }
-    return text;
+    json_object_put_string(object, name, value.c_str());
 }
 
 json *keepalive_json(const eoip_tunnel *tunnel)
@@ -127,41 +109,19 @@ json *keepalive_json(const eoip_tunnel *tunnel)
     const KeepaliveReport report = keepalive_report(tunnel);
     json *object = json_object_create();
 
-    auto put = [&](const char *name, long long value) {
-        json_object_put(object, name, json_integer_create(value));
-    };
-    json_object_put_string(object, "state", report.state);
+    put(object, "state", report.state);
     if (config && !report.flow_based) {
-        put("interval", config->interval.count() / 1000);
-        put("retries", config->retries);
-        put("state_age_ms", (report.now - report.since).count());
+        put(object, "interval", config->interval.count() / 1000);
+        put(object, "retries", config->retries);
+        put(object, "state_age_ms", (report.now - report.since).count());
         if (report.error) {
-            json_object_put_string(object, "error",
-                                   keepalive_error_text(report.error));
+            put(object, "error", keepalive_error_text(report.error));
         }
     }
     if (report.heard) {
-        put("heard_ago_ms", (report.now - *report.heard).count());
+        put(object, "heard_ago_ms", (report.now - *report.heard).count());
     }
     return object;
-}
-
-bool learns(const eoip_tunnel *tunnel)
-{
-    return tunnel->setup->config.remote.kind == Endpoint::Kind::learn;
-}
-
-std::string learning_text(const eoip_tunnel *tunnel)
-{
-    const LearningReport report = learning_report(tunnel);
-    const std::string after = seconds_text(tunnel->setup->config.learn_after);
-
-    if (!report.peer) {
-        return "nobody yet, takes the first who speaks";
-    }
-    return format_address(*report.peer) + " for "
-           + seconds_text(report.now - report.since) + ", silent for "
-           + seconds_text(report.silent) + ", free for others after " + after;
 }
 
 json *learning_json(const eoip_tunnel *tunnel)
@@ -169,16 +129,13 @@ json *learning_json(const eoip_tunnel *tunnel)
     const LearningReport report = learning_report(tunnel);
     json *object = json_object_create();
 
-    auto put = [&](const char *name, long long value) {
-        json_object_put(object, name, json_integer_create(value));
-    };
-    put("learn_after", tunnel->setup->config.learn_after.count() / 1000);
-    put("not_the_peer", static_cast<long long>(report.not_the_peer));
+    put(object, "learn_after",
+        tunnel->setup->config.learn_after.count() / 1000);
+    put(object, "not_the_peer", static_cast<long long>(report.not_the_peer));
     if (report.peer) {
-        json_object_put_string(object, "peer",
-                               format_address(*report.peer).c_str());
-        put("peer_age_ms", (report.now - report.since).count());
-        put("silent_ms", report.silent.count());
+        put(object, "peer", format_address(*report.peer));
+        put(object, "peer_age_ms", (report.now - report.since).count());
+        put(object, "silent_ms", report.silent.count());
     }
     return object;
 }
@@ -189,30 +146,23 @@ json *key_json(const Key &key)
                     : json_integer_create(key.value);
 }
 
-json *drops_json(const eoip_counters &counters, bool fragments)
-{
-    json *drops = json_object_create();
-    for (int i = 0; i < EOIP_N_DROPS; i++) {
-        if (eoip_drop_is_fragment(eoip_drop(i)) && !fragments) {
-            continue;
-        }
-        json_object_put(drops, eoip_drop_name(eoip_drop(i)),
-                        json_integer_create(counters.drops[i]));
-    }
-    return drops;
-}
-
+// Of a tunnel, or with 'tunnel' null of what no tunnel claims, which the drops
+// of fragments belong to.
 void put_counters(json *object, const eoip_tunnel *tunnel)
 {
+    json *drops = json_object_create();
     eoip_counters counters;
     eoip_tunnel_get_counters(tunnel, &counters);
-    json_object_put(object, "rx_keepalives",
-                    json_integer_create(counters.rx_keepalives));
-    json_object_put(object, "rx_trimmed",
-                    json_integer_create(counters.rx_trimmed));
-    json_object_put(object, "tx_keepalives",
-                    json_integer_create(counters.tx_keepalives));
-    json_object_put(object, "drops", drops_json(counters, !tunnel));
+
+    put(object, "rx_keepalives", counters.rx_keepalives);
+    put(object, "rx_trimmed", counters.rx_trimmed);
+    put(object, "tx_keepalives", counters.tx_keepalives);
+    for (int i = 0; i < EOIP_N_DROPS; i++) {
+        if (!tunnel || !eoip_drop_is_fragment(eoip_drop(i))) {
+            put(drops, eoip_drop_name(eoip_drop(i)), counters.drops[i]);
+        }
+    }
+    json_object_put(object, "drops", drops);
 }
 
 json *reassembly_json()
@@ -221,17 +171,14 @@ json *reassembly_json()
     eoip_reassembly reassembly;
     eoip_reassembly_get(&reassembly);
 
-    auto put = [&](const char *name, std::uint64_t value) {
-        json_object_put(object, name, json_integer_create(value));
-    };
-    put("packets", reassembly.packets);
-    put("fragments", reassembly.fragments);
-    put("duplicates", reassembly.duplicates);
-    put("unwanted", reassembly.unwanted);
-    put("waiting_packets", reassembly.waiting_packets);
-    put("waiting_fragments", reassembly.waiting_fragments);
-    put("waiting_bytes", reassembly.waiting_bytes);
-    put("max_frame", eoip_max_frame());
+    put(object, "packets", reassembly.packets);
+    put(object, "fragments", reassembly.fragments);
+    put(object, "duplicates", reassembly.duplicates);
+    put(object, "unwanted", reassembly.unwanted);
+    put(object, "waiting_packets", reassembly.waiting_packets);
+    put(object, "waiting_fragments", reassembly.waiting_fragments);
+    put(object, "waiting_bytes", reassembly.waiting_bytes);
+    put(object, "max_frame", eoip_max_frame());
     return object;
 }
 
@@ -241,28 +188,21 @@ json *tunnel_json(const eoip_shown &shown)
     json *object = json_object_create();
     json *statistics = json_object_create();
 
-    json_object_put_string(object, "name", shown.name);
-    json_object_put_string(
-        object, "remote_ip",
-        endpoint_text(setup.config.remote, setup.remote).c_str());
-    json_object_put_string(
-        object, "local_ip",
-        endpoint_text(setup.config.local, setup.local).c_str());
+    put(object, "name", shown.name);
+    put(object, "remote_ip", endpoint_text(setup.config.remote, setup.remote));
+    put(object, "local_ip", endpoint_text(setup.config.local, setup.local));
     json_object_put(object, "in_key", key_json(setup.config.in_key));
     json_object_put(object, "out_key", key_json(setup.config.out_key));
-    json_object_put_string(object, "state", state_text(shown).c_str());
+    put(object, "state", state_text(shown));
     json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
-    if (learns(shown.tunnel)) {
+    if (setup.config.remote.kind == Endpoint::Kind::learn) {
         json_object_put(object, "learning", learning_json(shown.tunnel));
     }
 
-    auto put = [&](const char *name, std::uint64_t value) {
-        json_object_put(statistics, name, json_integer_create(value));
-    };
-    put("rx_packets", shown.rx_packets);
-    put("rx_bytes", shown.rx_bytes);
-    put("tx_packets", shown.tx_packets);
-    put("tx_bytes", shown.tx_bytes);
+    put(statistics, "rx_packets", shown.rx_packets);
+    put(statistics, "rx_bytes", shown.rx_bytes);
+    put(statistics, "tx_packets", shown.tx_packets);
+    put(statistics, "tx_bytes", shown.tx_bytes);
     if (!shown.in_kernel) {
         put_counters(statistics, shown.tunnel);
     }
@@ -270,30 +210,18 @@ json *tunnel_json(const eoip_shown &shown)
     return object;
 }
 
-bool any_in_kernel(std::span<const eoip_shown> shown)
-{
-    return std::any_of(shown.begin(), shown.end(),
-                       [](const eoip_shown &one) { return one.in_kernel; });
-}
-
-json *kernel_json()
-{
-    json *object = json_object_create();
-    for (const auto &counter : read_kernel_counters(kKernelDevice)) {
-        json_object_put(
-            object, counter.name.c_str(),
-            json_integer_create(static_cast<long long>(counter.value)));
-    }
-    return object;
-}
-
-char *format_json(const eoip_shown *shown, std::size_t n, bool all)
+// Puts each of its tunnels into 'list' as well: releases of OVS differ in how
+// an array is read.
+json *show_json(std::span<const eoip_shown> shown, bool all,
+                std::vector<const json *> &list)
 {
     json *object = json_object_create();
     json *tunnels = json_array_create_empty();
 
-    for (std::size_t i = 0; i < n; i++) {
-        json_array_add(tunnels, tunnel_json(shown[i]));
+    for (const eoip_shown &one : shown) {
+        json *tunnel = tunnel_json(one);
+        json_array_add(tunnels, tunnel);
+        list.push_back(tunnel);
     }
     json_object_put(object, "tunnels", tunnels);
     if (all) {
@@ -302,163 +230,188 @@ char *format_json(const eoip_shown *shown, std::size_t n, bool all)
         json_object_put(object, "unclaimed", unclaimed);
         json_object_put(object, "reassembly", reassembly_json());
     }
-    if (any_in_kernel({shown, n})) {
-        json_object_put(object, kKernelDevice, kernel_json());
+    if (std::any_of(shown.begin(), shown.end(),
+                    [](const eoip_shown &one) { return one.in_kernel; })) {
+        json *kernel = json_object_create();
+        for (const auto &[name, value] : read_kernel_counters(kKernelDevice)) {
+            put(kernel, name.c_str(), static_cast<long long>(value));
+        }
+        json_object_put(object, kKernelDevice, kernel);
     }
+    return object;
+}
 
-    char *text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
-    json_destroy(object);
-    return text;
+// Reading it again.
+
+// A member, or null if there is none.
+const json *get(const json *object, const char *name)
+{
+    return static_cast<const json *>(
+        shash_find_data(json_object(object), name));
+}
+
+long long number(const json *object, const char *name)
+{
+    const json *member = get(object, name);
+    return member ? json_integer(member) : 0;
+}
+
+// Of a string or an integer.
+std::string text(const json *object, const char *name)
+{
+    const json *member = get(object, name);
+    return member->type == JSON_STRING ? json_string(member)
+                                       : std::to_string(json_integer(member));
+}
+
+// A number of milliseconds.
+std::string seconds(const json *object, const char *name)
+{
+    return std::to_string(number(object, name) / 1000) + " s";
+}
+
+std::string keepalive_text(const json *keepalive)
+{
+    if (!get(keepalive, "interval")) {
+        return text(keepalive, "state") == kFlowBased
+                   ? "none, as peer or key are up to the flows"
+                   : "none";
+    }
+    std::string line = text(keepalive, "interval") + " s x "
+                       + text(keepalive, "retries") + ", "
+                       + text(keepalive, "state") + " for "
+                       + seconds(keepalive, "state_age_ms");
+    line += get(keepalive, "heard_ago_ms")
+                ? ", heard " + seconds(keepalive, "heard_ago_ms") + " ago"
+                : ", never heard";
+    if (get(keepalive, "error")) {
+        line += ", not sent: " + text(keepalive, "error");
+    }
+    return line;
+}
+
+std::string learning_text(const json *learning)
+{
+    if (!get(learning, "peer")) {
+        return "nobody yet, takes the first who speaks";
+    }
+    return text(learning, "peer") + " for " + seconds(learning, "peer_age_ms")
+           + ", silent for " + seconds(learning, "silent_ms")
+           + ", free for others after " + text(learning, "learn_after") + " s";
+}
+
+std::string key_text(const json *tunnel)
+{
+    const std::string in = text(tunnel, "in_key");
+    const std::string out = text(tunnel, "out_key");
+    return in == out ? in : "in " + in + ", out " + out;
 }
 
 // Only what has been counted, so that what is wrong stands out.
-void add_counters(ds *out, const eoip_tunnel *tunnel)
+std::string counters_text(const json *counters)
 {
-    static constexpr const char *kSentences[] = {
-#define EOIP_DROP_SENTENCE(SYMBOL, NAME, SENTENCE) SENTENCE,
-        EOIP_DROPS(EOIP_DROP_SENTENCE)
-#undef EOIP_DROP_SENTENCE
-    };
-    eoip_counters counters;
-    eoip_tunnel_get_counters(tunnel, &counters);
+    const json *drops = get(counters, "drops");
+    std::string lines;
 
-    if (counters.rx_keepalives || counters.tx_keepalives) {
-        ds_put_format(out, "  keepalives: received %llu, sent %llu\n",
-                      (unsigned long long)counters.rx_keepalives,
-                      (unsigned long long)counters.tx_keepalives);
+    if (number(counters, "rx_keepalives")
+        || number(counters, "tx_keepalives")) {
+        lines += "  keepalives: received " + text(counters, "rx_keepalives")
+                 + ", sent " + text(counters, "tx_keepalives") + "\n";
     }
-    if (counters.rx_trimmed) {
-        ds_put_format(out,
-                      "  received with bytes behind the frame, cut off: "
-                      "%llu\n",
-                      (unsigned long long)counters.rx_trimmed);
+    if (number(counters, "rx_trimmed")) {
+        lines += "  received with bytes behind the frame, cut off: "
+                 + text(counters, "rx_trimmed") + "\n";
     }
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         const auto drop = eoip_drop(i);
-        if (counters.drops[i]) {
-            ds_put_format(out, "  dropped when %s: %llu %s (%s)\n",
-                          eoip_drop_is_rx(drop) ? "received" : "sent",
-                          (unsigned long long)counters.drops[i],
-                          eoip_drop_name(drop), kSentences[i]);
+        const char *name = eoip_drop_name(drop);
+        if (number(drops, name)) {
+            lines += std::string("  dropped when ")
+                     + (eoip_drop_is_rx(drop) ? "received" : "sent") + ": "
+                     + text(drops, name) + " " + name + " ("
+                     + eoip_drop_sentence(eoip_drop_counter(drop)) + ")\n";
         }
     }
+    return lines;
 }
 
-const char *kernel_drop_sentence(std::string_view name)
+std::string tunnel_text(const json *tunnel)
 {
-    static constexpr std::pair<std::string_view, const char *> kSentences[] = {
-#define EOIP_RX_SENTENCE(SYMBOL, NAME, SENTENCE) {"rx_drop_" NAME, SENTENCE},
-#define EOIP_TX_SENTENCE(SYMBOL, NAME, SENTENCE) {"tx_drop_" NAME, SENTENCE},
-        EOIP_TUNNEL_DROPS(EOIP_RX_SENTENCE) EOIP_FRAME_DROPS(EOIP_RX_SENTENCE)
-            EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
-                EOIP_TX_DROPS(EOIP_TX_SENTENCE)
-                    EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
-#undef EOIP_RX_SENTENCE
-#undef EOIP_TX_SENTENCE
-    };
-    for (const auto &[drop, sentence] : kSentences) {
-        if (drop == name) {
-            return sentence;
+    const json *statistics = get(tunnel, "statistics");
+    std::string lines = text(tunnel, "name") + ": remote "
+                        + text(tunnel, "remote_ip") + ", local "
+                        + text(tunnel, "local_ip") + ", key "
+                        + key_text(tunnel) + ", " + text(tunnel, "state")
+                        + "\n  received " + text(statistics, "rx_packets")
+                        + " frames, " + text(statistics, "rx_bytes")
+                        + " bytes; sent " + text(statistics, "tx_packets")
+                        + " frames, " + text(statistics, "tx_bytes")
+                        + " bytes\n  keepalive: "
+                        + keepalive_text(get(tunnel, "keepalive")) + "\n";
+
+    if (const json *learning = get(tunnel, "learning")) {
+        lines += "  learned: " + learning_text(learning) + "\n";
+    }
+    if (get(statistics, "drops")) {
+        lines += counters_text(statistics);
+    }
+    return lines;
+}
+
+// By the names that ethtool shows, in their order.
+std::string kernel_text(const json *kernel)
+{
+    std::string lines = std::string(kKernelDevice)
+                        + ", the kernel's device of these tunnels:\n";
+    const shash_node **nodes = shash_sort(json_object(kernel));
+    for (std::size_t i = 0; i < shash_count(json_object(kernel)); i++) {
+        const char *name = nodes[i]->name;
+        const char *sentence = eoip_drop_sentence(name);
+        if (number(kernel, name)) {
+            lines += std::string("  ") + name + ": " + text(kernel, name)
+                     + (sentence ? std::string(" (") + sentence + ")" : "")
+                     + "\n";
         }
     }
-    return nullptr;
+    free(nodes);
+    return lines;
 }
 
-// As add_counters(), by the names that ethtool shows.
-void add_kernel_counters(ds *out)
+std::string reassembly_text(const json *reassembly)
 {
-    ds_put_format(out, "%s, the kernel's device of these tunnels:\n",
-                  kKernelDevice);
-    for (const auto &counter : read_kernel_counters(kKernelDevice)) {
-        if (!counter.value) {
-            continue;
-        }
-        ds_put_format(out, "  %s: %llu", counter.name.c_str(),
-                      (unsigned long long)counter.value);
-        if (const char *sentence = kernel_drop_sentence(counter.name)) {
-            ds_put_format(out, " (%s)", sentence);
-        }
-        ds_put_char(out, '\n');
-    }
+    return !number(reassembly, "packets")
+                   && !number(reassembly, "waiting_packets")
+               ? ""
+               : "reassembled " + text(reassembly, "packets")
+                     + " packets from " + text(reassembly, "fragments")
+                     + " fragments; " + text(reassembly, "waiting_packets")
+                     + " packets wait for the rest, in "
+                     + text(reassembly, "waiting_bytes") + " bytes\n";
 }
 
-void add_reassembly(ds *out)
+std::string show_text(const json *object, std::span<const json *const> tunnels)
 {
-    eoip_reassembly reassembly;
-    eoip_reassembly_get(&reassembly);
+    std::string lines;
 
-    if (reassembly.packets || reassembly.waiting_packets) {
-        ds_put_format(out,
-                      "reassembled %llu packets from %llu fragments; "
-                      "%llu packets wait for the rest, in %llu bytes\n",
-                      (unsigned long long)reassembly.packets,
-                      (unsigned long long)reassembly.fragments,
-                      (unsigned long long)reassembly.waiting_packets,
-                      (unsigned long long)reassembly.waiting_bytes);
+    for (const json *tunnel : tunnels) {
+        lines += tunnel_text(tunnel);
     }
-}
-
-std::string key_text(const Config &config)
-{
-    auto text = [](const Key &key) {
-        return key.flow ? "flow" : std::to_string(key.value);
-    };
-    const std::string in = text(config.in_key);
-    return config.in_key == config.out_key
-               ? in
-               : "in " + in + ", out " + text(config.out_key);
-}
-
-void add_tunnel(ds *out, const eoip_shown &shown)
-{
-    const Setup &setup = *shown.tunnel->setup;
-
-    ds_put_format(out, "%s: remote %s, local %s, key %s, %s\n", shown.name,
-                  endpoint_text(setup.config.remote, setup.remote).c_str(),
-                  endpoint_text(setup.config.local, setup.local).c_str(),
-                  key_text(setup.config).c_str(), state_text(shown).c_str());
-    ds_put_format(out,
-                  "  received %llu frames, %llu bytes; "
-                  "sent %llu frames, %llu bytes\n",
-                  (unsigned long long)shown.rx_packets,
-                  (unsigned long long)shown.rx_bytes,
-                  (unsigned long long)shown.tx_packets,
-                  (unsigned long long)shown.tx_bytes);
-    ds_put_format(out, "  keepalive: %s\n",
-                  keepalive_text(shown.tunnel).c_str());
-    if (learns(shown.tunnel)) {
-        ds_put_format(out, "  learned: %s\n",
-                      learning_text(shown.tunnel).c_str());
+    if (lines.empty()) {
+        lines = "no eoip tunnels\n";
     }
-    if (!shown.in_kernel) {
-        add_counters(out, shown.tunnel);
+    if (const json *kernel = get(object, kKernelDevice)) {
+        lines += kernel_text(kernel);
     }
-}
-
-char *format_text(const eoip_shown *shown, std::size_t n, bool all)
-{
-    ds out = DS_EMPTY_INITIALIZER;
-    ds unclaimed = DS_EMPTY_INITIALIZER;
-
-    for (std::size_t i = 0; i < n; i++) {
-        add_tunnel(&out, shown[i]);
+    if (const json *reassembly = get(object, "reassembly")) {
+        lines += reassembly_text(reassembly);
     }
-    if (!n) {
-        ds_put_cstr(&out, "no eoip tunnels\n");
+    if (const json *unclaimed = get(object, "unclaimed")) {
+        const std::string counted = counters_text(unclaimed);
+        lines += counted.empty()
+                     ? ""
+                     : "packets that no tunnel is known of:\n" + counted;
     }
-    if (any_in_kernel({shown, n})) {
-        add_kernel_counters(&out);
-    }
-    if (all) {
-        add_reassembly(&out);
-        add_counters(&unclaimed, nullptr);
-    }
-    if (unclaimed.length) {
-        ds_put_format(&out, "packets that no tunnel is known of:\n%s",
-                      ds_cstr(&unclaimed));
-    }
-    ds_destroy(&unclaimed);
-    return ds_steal_cstr(&out);
+    return lines;
 }
 
 }  // namespace
@@ -492,8 +445,13 @@ char *eoip_show_parse(int argc, const char *argv[], bool *json,
     return nullptr;
 }
 
-char *eoip_show_format(const eoip_shown *shown, size_t n, bool all, bool json)
+char *eoip_show_format(const eoip_shown *shown, size_t n, bool all,
+                       bool as_json)
 {
-    return json ? eoip::format_json(shown, n, all)
-                : eoip::format_text(shown, n, all);
+    std::vector<const json *> tunnels;
+    json *object = eoip::show_json({shown, n}, all, tunnels);
+    char *text = as_json ? json_to_string(object, JSSF_PRETTY | JSSF_SORT)
+                         : xstrdup(eoip::show_text(object, tunnels).c_str());
+    json_destroy(object);
+    return text;
 }

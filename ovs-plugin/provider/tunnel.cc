@@ -486,30 +486,3 @@ void eoip_tunnel_get_counters(const eoip_tunnel *tunnel,
         }
     }
 }
-
-const char *eoip_drop_name(eoip_drop drop)
-{
-    static constexpr const char *kNames[] = {
-#define EOIP_DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
-        EOIP_DROPS(EOIP_DROP_NAME)
-#undef EOIP_DROP_NAME
-    };
-    return kNames[drop];
-}
-
-#define EOIP_DROP_COUNT(SYMBOL, NAME, SENTENCE) +1
-static constexpr int kFirstFragmentDrop = 0 EOIP_RX_DROPS(EOIP_DROP_COUNT)
-    EOIP_FRAME_DROPS(EOIP_DROP_COUNT) EOIP_SWITCH_DROPS(EOIP_DROP_COUNT);
-static constexpr int kFirstTxDrop =
-    kFirstFragmentDrop EOIP_FRAGMENT_DROPS(EOIP_DROP_COUNT);
-#undef EOIP_DROP_COUNT
-
-bool eoip_drop_is_rx(eoip_drop drop)
-{
-    return drop < kFirstTxDrop;
-}
-
-bool eoip_drop_is_fragment(eoip_drop drop)
-{
-    return drop >= kFirstFragmentDrop && drop < kFirstTxDrop;
-}

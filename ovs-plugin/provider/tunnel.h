@@ -94,6 +94,9 @@ struct Setup {
     [[nodiscard]] bool has_names() const;
 };
 
+// The state of a tunnel whose peer or keys are up to the flows.
+inline constexpr const char *kFlowBased = "flow-based";
+
 // How a tunnel's keepalives are.
 struct KeepaliveReport {
     const char *state;

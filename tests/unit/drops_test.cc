@@ -7,7 +7,8 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <linux/eoip.h>
+
+#include "eoip/drops.h"
 
 namespace {
 
@@ -54,13 +55,52 @@ TEST(Drops, NamesAndSentencesAreUnique)
     }
 }
 
-// They count fragments, not packets, and their names say so.
-TEST(Drops, OfFragmentsBeginWithFragment)
+TEST(Drops, AreListedWithTheirDirection)
 {
-#define BEGINS(SYMBOL, NAME, SENTENCE)                                        \
-    EXPECT_TRUE(std::string(NAME).starts_with("fragment_")) << NAME;
-    EOIP_FRAGMENT_DROPS(BEGINS)
-#undef BEGINS
+#define RX(SYMBOL, NAME, SENTENCE)                                            \
+    EXPECT_TRUE(eoip_drop_is_rx(EOIP_DROP_##SYMBOL)) << NAME;                 \
+    EXPECT_STREQ(eoip_drop_counter(EOIP_DROP_##SYMBOL), "rx_drop_" NAME);     \
+    EXPECT_STREQ(eoip_drop_name(EOIP_DROP_##SYMBOL), NAME);
+#define TX(SYMBOL, NAME, SENTENCE)                                            \
+    EXPECT_FALSE(eoip_drop_is_rx(EOIP_DROP_##SYMBOL)) << NAME;                \
+    EXPECT_STREQ(eoip_drop_counter(EOIP_DROP_##SYMBOL), "tx_drop_" NAME);     \
+    EXPECT_STREQ(eoip_drop_name(EOIP_DROP_##SYMBOL), NAME);
+    EOIP_DROPS_BY_DIRECTION(RX, TX)
+#undef RX
+#undef TX
+}
+
+TEST(Drops, OfFragmentsAreToldApart)
+{
+    int n = 0;
+#define IS_ONE(SYMBOL, NAME, SENTENCE)                                        \
+    EXPECT_TRUE(eoip_drop_is_fragment(EOIP_DROP_##SYMBOL)) << NAME;           \
+    n++;
+    EOIP_FRAGMENT_DROPS(IS_ONE)
+#undef IS_ONE
+    for (const Drop &drop : kDrops) {
+        n -= eoip_drop_is_fragment(drop.number);
+    }
+    EXPECT_EQ(n, 0);
+}
+
+TEST(Drops, OfBothDatapathsHaveTheirSentence)
+{
+    for (const Drop &drop : kDrops) {
+        EXPECT_STREQ(eoip_drop_sentence(eoip_drop_counter(drop.number)),
+                     drop.sentence);
+    }
+#define RX(SYMBOL, NAME, SENTENCE)                                            \
+    EXPECT_STREQ(eoip_drop_sentence("rx_drop_" NAME), SENTENCE);
+#define TX(SYMBOL, NAME, SENTENCE)                                            \
+    EXPECT_STREQ(eoip_drop_sentence("tx_drop_" NAME), SENTENCE);
+    EOIP_KMOD_RX_DROPS(RX)
+    EOIP_KMOD_TX_DROPS(TX)
+#undef RX
+#undef TX
+    EXPECT_EQ(eoip_drop_sentence("tx_drop_ecn"), nullptr);
+    EXPECT_EQ(eoip_drop_sentence("rx_trimmed"), nullptr);
+    EXPECT_EQ(eoip_drop_sentence("no_memory"), nullptr);
 }
 
 TEST(Drops, SentencesFitALineWithoutAFullStop)

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "eoip/drops.h"
 #include "eoip/reassembly.h"
 #include "packet.h"
 
@@ -62,11 +63,6 @@ cut_for_mtu(const Ipv4Fields &ip, const Buffer &payload, std::size_t mtu)
 // What 'counters' says, without the zeros.
 [[nodiscard]] inline std::string text(const ReassemblyCounters &counters)
 {
-    constexpr const char *kDropNames[] = {
-#define DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
-        EOIP_DROPS(DROP_NAME)
-#undef DROP_NAME
-    };
     std::string out;
     const auto say = [&out](const char *name, std::uint64_t n) {
         if (n) {
@@ -79,7 +75,7 @@ cut_for_mtu(const Ipv4Fields &ip, const Buffer &payload, std::size_t mtu)
     say("duplicates", counters.duplicates);
     say("unwanted", counters.unwanted);
     for (std::size_t i = 0; i < EOIP_N_DROPS; i++) {
-        say(kDropNames[i], counters.drops[i]);
+        say(eoip_drop_name(eoip_drop(i)), counters.drops[i]);
     }
     return out;
 }

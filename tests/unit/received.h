@@ -9,6 +9,7 @@
 
 #include <ostream>
 
+#include "eoip/drops.h"
 #include "eoip/frame.h"
 #include "eoip/wire6.h"
 
@@ -47,11 +48,6 @@ inline bool is_header6(Bytes payload)
 
 inline void PrintTo(const eoip_received &rx, std::ostream *out)
 {
-    constexpr const char *kDropNames[] = {
-#define DROP_NAME(SYMBOL, NAME, SENTENCE) NAME,
-        EOIP_DROPS(DROP_NAME)
-#undef DROP_NAME
-    };
     switch (rx.kind) {
     case EOIP_FRAME:
         *out << "frame";
@@ -60,7 +56,7 @@ inline void PrintTo(const eoip_received &rx, std::ostream *out)
         *out << "keepalive";
         break;
     case EOIP_DROPPED:
-        *out << kDropNames[rx.drop];
+        *out << eoip_drop_name(rx.drop);
         break;
     }
     if (rx.key_known) {

@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include <linux/eoip.h>
+#include "eoip/drops.h"
 
 namespace eoip {
 namespace {
@@ -42,28 +42,6 @@ using Row = std::array<std::string, kColumns>;
 {
     const std::string value = tunnel.get(option);
     return value.empty() ? "0" : value == "inherit" ? inherit : value;
-}
-
-[[nodiscard]] const char *drop_sentence(std::string_view name)
-{
-    static constexpr std::pair<std::string_view, const char *> kSentences[] = {
-#define EOIP_RX_SENTENCE(SYMBOL, NAME, SENTENCE) {"rx_drop_" NAME, SENTENCE},
-#define EOIP_TX_SENTENCE(SYMBOL, NAME, SENTENCE) {"tx_drop_" NAME, SENTENCE},
-        EOIP_RX_DROPS(EOIP_RX_SENTENCE) EOIP_FRAME_DROPS(EOIP_RX_SENTENCE)
-            EOIP_SWITCH_DROPS(EOIP_RX_SENTENCE)
-                EOIP_FRAGMENT_DROPS(EOIP_RX_SENTENCE)
-                    EOIP_KMOD_RX_DROPS(EOIP_RX_SENTENCE)
-                        EOIP_TX_DROPS(EOIP_TX_SENTENCE)
-                            EOIP_KMOD_TX_DROPS(EOIP_TX_SENTENCE)
-#undef EOIP_RX_SENTENCE
-#undef EOIP_TX_SENTENCE
-    };
-    for (const auto &[drop, sentence] : kSentences) {
-        if (drop == name) {
-            return sentence;
-        }
-    }
-    return nullptr;
 }
 
 }  // namespace
@@ -126,7 +104,7 @@ std::string counters(const Tunnel &tunnel)
 {
     std::string text = tunnel.name + "\n";
     for (const Counter &counter : tunnel.counters) {
-        const char *sentence = drop_sentence(counter.name);
+        const char *sentence = eoip_drop_sentence(counter.name.c_str());
         if (sentence && !counter.value) {
             continue;
         }

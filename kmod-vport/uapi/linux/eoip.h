@@ -128,9 +128,10 @@ struct eoip_hdr {
 	X(OFFLOAD, "offload",                                                 \
 	  "the frame leaves to a card what is not done for tunnels here")
 
-#define EOIP_DROPS(X)                                                         \
-	EOIP_RX_DROPS(X) EOIP_FRAME_DROPS(X) EOIP_SWITCH_DROPS(X)             \
-	EOIP_FRAGMENT_DROPS(X) EOIP_TX_DROPS(X) EOIP_SWITCH_TX_DROPS(X)
+#define EOIP_DROPS_BY_DIRECTION(RX, TX)                                       \
+	EOIP_RX_DROPS(RX) EOIP_FRAME_DROPS(RX) EOIP_SWITCH_DROPS(RX)          \
+	EOIP_FRAGMENT_DROPS(RX) EOIP_TX_DROPS(TX) EOIP_SWITCH_TX_DROPS(TX)
+#define EOIP_DROPS(X) EOIP_DROPS_BY_DIRECTION(X, X)
 
 enum eoip_drop {
 #define EOIP_DROP_ENUM(SYMBOL, NAME, SENTENCE) EOIP_DROP_##SYMBOL,

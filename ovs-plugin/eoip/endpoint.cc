@@ -124,4 +124,21 @@ Fault parse_endpoint(std::string_view value, Endpoint &endpoint)
     return kNone;
 }
 
+std::string format_endpoint(const Endpoint &endpoint)
+{
+    switch (endpoint.kind) {
+    case Endpoint::Kind::any:
+        return "any";
+    case Endpoint::Kind::flow:
+        return "flow";
+    case Endpoint::Kind::learn:
+        return "learn";
+    case Endpoint::Kind::address:
+        return format_address(endpoint.address);
+    case Endpoint::Kind::host_name:
+        return endpoint.host_name;
+    }
+    return {};
+}
+
 }  // namespace eoip

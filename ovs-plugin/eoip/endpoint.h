@@ -32,6 +32,9 @@ struct Endpoint {
 // Parses 'value' into 'endpoint', which stays as it is if there is a fault.
 [[nodiscard]] Fault parse_endpoint(std::string_view value, Endpoint &endpoint);
 
+// The address, the name, or the word that leaves it open.
+[[nodiscard]] std::string format_endpoint(const Endpoint &endpoint);
+
 [[nodiscard]] inline bool is_ipv4(const Endpoint &end)
 {
     return end.kind == Endpoint::Kind::address && end.address.is_ipv4();

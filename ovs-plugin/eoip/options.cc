@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parses the options of a type=eoip interface.
-//
-// The table is in ovsdb-schema/, and the build makes rows of it: what a user
-// may write, the default, a sentence.  The function parse_NAME puts a value
-// into Config; defaults go through the same functions as values.  What
-// concerns two options at once is in the cross checks below them.
+// Parses the options of a type=eoip interface: all of them, with defaults, and
+// what concerns two at once.  Values are the matter of option_values.cc.
 
 #include "eoip/options.h"
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
-#include <utility>
 
 #include <linux/eoip.h>
 
@@ -21,293 +14,12 @@
 namespace eoip {
 namespace {
 
-constexpr Fault kNone = "";
-constexpr Fault kNotANumber = "is not a number";
-constexpr Fault kOutOfRange = "is out of range";
-
-constexpr std::uint32_t kTosMask = 0xfc;  // Without the two bits of ECN.
-
-#define EOIP_OPTION_INFO(NAME, ...) {#NAME, __VA_ARGS__},
-constexpr OptionInfo kInfos[] = {EOIP_OPTIONS(EOIP_OPTION_INFO)};
-
-// The row of an option that exists.
-[[nodiscard]] consteval const OptionInfo &info_of(std::string_view name)
+// The row of an option, or null if there is none.
+[[nodiscard]] const OptionInfo *find_info(std::string_view name)
 {
-    return *std::find_if(
-        std::begin(kInfos), std::end(kInfos),
-        [name](const OptionInfo &info) { return info.name == name; });
-}
-
-static_assert(info_of("key").max == EOIP_KEY_MAX);
-static_assert(info_of("tos").max == kTosMask);
-static_assert(info_of("dscp").max == kTosMask >> 2);
-static_assert(info_of("keepalive").max == EOIP_KEEPALIVE_INTERVAL_MAX);
-
-[[nodiscard]] bool has_hex_prefix(std::string_view text)
-{
-    return text.starts_with("0x") || text.starts_with("0X");
-}
-
-// Numbers, in the notations of strtoull() with base 0, but without signs,
-// blanks and trailing junk.
-
-struct Number {
-    std::uint32_t value = 0;
-    Fault fault = kNone;
-};
-
-[[nodiscard]] Number parse_digits(std::string_view text, int base,
-                                  std::uint32_t max)
-{
-    Number number;
-    const char *end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, number.value, base);
-    if (error == std::errc::invalid_argument || stop != end) {
-        number.fault = kNotANumber;
-    } else if (error != std::errc{} || number.value > max) {
-        number.fault = kOutOfRange;
-    }
-    return number;
-}
-
-[[nodiscard]] Number parse_decimal(std::string_view text, std::uint32_t max)
-{
-    return parse_digits(text, 10, max);
-}
-
-[[nodiscard]] Number parse_number(std::string_view text, std::uint32_t max)
-{
-    int base = 10;
-    if (has_hex_prefix(text)) {
-        base = 16;
-        text.remove_prefix(2);
-    } else if (text.size() > 1 && text.front() == '0') {
-        base = 8;
-    }
-    return parse_digits(text, base, max);
-}
-
-[[nodiscard]] Fault parse_key(std::string_view value, Key &key)
-{
-    if (value == "flow") {
-        key = {.flow = true};
-        return kNone;
-    }
-    const Number number = parse_number(value, info_of("key").max);
-    if (number.fault.empty()) {
-        key = {.value = static_cast<std::uint16_t>(number.value)};
-    }
-    return number.fault;
-}
-
-[[nodiscard]] Fault parse_key(std::string_view value, Config &config)
-{
-    const Fault fault = parse_key(value, config.in_key);
-    config.out_key = config.in_key;
-    return fault;
-}
-
-[[nodiscard]] Fault parse_in_key(std::string_view value, Config &config)
-{
-    return parse_key(value, config.in_key);
-}
-
-[[nodiscard]] Fault parse_out_key(std::string_view value, Config &config)
-{
-    return parse_key(value, config.out_key);
-}
-
-[[nodiscard]] Fault parse_ttl(std::string_view value, Config &config)
-{
-    if (value == "inherit") {
-        config.ttl.reset();
-        return kNone;
-    }
-    const Number number = parse_number(value, info_of("ttl").max);
-    if (number.fault.empty()) {
-        config.ttl = number.value ? static_cast<std::uint8_t>(number.value)
-                                  : kDefaultTtl;
-    }
-    return number.fault;
-}
-
-[[nodiscard]] Fault parse_tos(std::string_view value, Config &config)
-{
-    if (value == "inherit") {
-        config.tos.reset();
-        return kNone;
-    }
-    const Number number = parse_number(value, info_of("tos").max);
-    if (!number.fault.empty()) {
-        return number.fault;
-    }
-    if (number.value & ~kTosMask) {
-        return "sets bits of ECN";
-    }
-    config.tos = static_cast<std::uint8_t>(number.value);
-    return kNone;
-}
-
-[[nodiscard]] Fault parse_bool(std::string_view value, bool &truth)
-{
-    if (value != "true" && value != "false") {
-        return "is not a truth value";
-    }
-    truth = value == "true";
-    return kNone;
-}
-
-[[nodiscard]] Fault parse_dscp(std::string_view value, Config &config)
-{
-    if (value == "inherit") {
-        config.tos.reset();
-        return kNone;
-    }
-    const Number number = parse_number(value, info_of("dscp").max);
-    if (number.fault.empty()) {
-        config.tos = static_cast<std::uint8_t>(number.value << 2);
-    }
-    return number.fault;
-}
-
-[[nodiscard]] Fault parse_dont_fragment(std::string_view value, Config &config)
-{
-    if (value != "no" && value != "inherit") {
-        return "is neither";
-    }
-    config.inherit_df = value == "inherit";
-    return kNone;
-}
-
-[[nodiscard]] Fault parse_df_default(std::string_view value, Config &config)
-{
-    return parse_bool(value, config.dont_fragment);
-}
-
-[[nodiscard]] Fault parse_clamp_tcp_mss(std::string_view value, Config &config)
-{
-    return parse_bool(value, config.clamp_tcp_mss);
-}
-
-// Takes the decimal digits at the front of 'text' away.
-[[nodiscard]] std::string_view take_digits(std::string_view &text)
-{
-    const std::size_t n =
-        std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string_view digits = text.substr(0, n);
-    text.remove_prefix(n);
-    return digits;
-}
-
-// A time as RouterOS writes it: "10", "10s", "1m30s".
-[[nodiscard]] Number parse_seconds(std::string_view text)
-{
-    constexpr std::pair<char, std::uint32_t> kUnits[] = {
-        {'h', 3600}, {'m', 60}, {'s', 1}};
-    const auto *unit = std::begin(kUnits);
-    Number sum;
-
-    do {
-        const std::string_view digits = take_digits(text);
-        const Number part = parse_decimal(digits, EOIP_KEEPALIVE_INTERVAL_MAX);
-        if (!part.fault.empty()) {
-            return part;
-        }
-        if (text == "ms") {
-            return {0, "is finer than a second, which RouterOS is not"};
-        }
-        if (text.empty() && digits.size() && unit == std::begin(kUnits)) {
-            text = "s";  // No unit at all.
-        }
-        unit = std::find_if(unit, std::end(kUnits), [&](const auto &u) {
-            return text.starts_with(u.first);
-        });
-        if (unit == std::end(kUnits)) {
-            return {0, "is not a time"};
-        }
-        sum.value += part.value * unit->second;
-        text.remove_prefix(1);
-        unit++;
-    } while (!text.empty());
-    if (!sum.value || sum.value > EOIP_KEEPALIVE_INTERVAL_MAX) {
-        sum.fault = kOutOfRange;
-    }
-    return sum;
-}
-
-[[nodiscard]] Fault parse_keepalive(std::string_view value, Config &config)
-{
-    if (value == "none") {
-        config.keepalive.reset();
-        return kNone;
-    }
-    const std::size_t comma = value.find(',');
-    const Number interval = parse_seconds(value.substr(0, comma));
-    Number retries;
-    if (comma != std::string_view::npos) {
-        retries = parse_decimal(value.substr(comma + 1), 255);
-    }
-    const Fault fault =
-        interval.fault.empty() ? retries.fault : interval.fault;
-    if (fault.empty()) {
-        config.keepalive = {std::chrono::seconds(interval.value),
-                            static_cast<std::uint8_t>(retries.value)};
-    }
-    return fault;
-}
-
-[[nodiscard]] Fault parse_egress_pkt_mark(std::string_view value,
-                                          Config &config)
-{
-    const Number number = parse_number(value, info_of("egress_pkt_mark").max);
-    if (number.fault.empty()) {
-        config.egress_pkt_mark = number.value;
-    }
-    return number.fault;
-}
-
-[[nodiscard]] Fault parse_remote_ip(std::string_view value, Config &config)
-{
-    if (value == "learn") {
-        config.remote = {Endpoint::Kind::learn, {}, {}};
-        return kNone;
-    }
-    return parse_endpoint(value, config.remote);
-}
-
-[[nodiscard]] Fault parse_learn_after(std::string_view value, Config &config)
-{
-    constexpr OptionInfo kInfo = info_of("learn_after");
-    const Number number = parse_number(value, kInfo.max);
-    if (!number.fault.empty()) {
-        return number.fault;
-    }
-    if (number.value < kInfo.min) {
-        return kOutOfRange;
-    }
-    config.learn_after = std::chrono::seconds(number.value);
-    return kNone;
-}
-
-[[nodiscard]] Fault parse_local_ip(std::string_view value, Config &config)
-{
-    if (value == "learn") {
-        return "is for remote_ip only";
-    }
-    return parse_endpoint(value, config.local);
-}
-
-// One function for each row of the table, in its order: 'key' stands there
-// before the two that override it.
-#define EOIP_OPTION_PARSER(NAME, ...) parse_##NAME,
-constexpr Fault (*kParsers[])(std::string_view value, Config &config) = {
-    EOIP_OPTIONS(EOIP_OPTION_PARSER)};
-
-[[nodiscard]] bool is_known(std::string_view name)
-{
-    return std::any_of(
-        std::begin(kInfos), std::end(kInfos),
-        [name](const OptionInfo &info) { return info.name == name; });
+    const auto info =
+        std::ranges::find(option_table(), name, &OptionInfo::name);
+    return info == option_table().end() ? nullptr : &*info;
 }
 
 // Sentences.
@@ -356,8 +68,9 @@ constexpr Fault (*kParsers[])(std::string_view value, Config &config) = {
         return text.append("did you mean ").append(meant).append("?");
     }
     text += "known are";
-    for (const OptionInfo &info : kInfos) {
-        text.append(&info == kInfos ? " " : ", ").append(info.name);
+    for (const OptionInfo &info : option_table()) {
+        text.append(&info == option_table().data() ? " " : ", ")
+            .append(info.name);
     }
     return text;
 }
@@ -367,10 +80,9 @@ constexpr Fault (*kParsers[])(std::string_view value, Config &config) = {
 // Longer than any option by more than any distance that counts as near.
 constexpr std::size_t kNameMax = 32;
 
-static_assert(std::all_of(std::begin(kInfos), std::end(kInfos),
-                          [](const OptionInfo &info) {
-                              return 2 * info.name.size() < kNameMax;
-                          }));
+#define EOIP_OPTION_FITS(NAME, ...)                                           \
+    static_assert(2 * sizeof #NAME < kNameMax + 2);
+EOIP_OPTIONS(EOIP_OPTION_FITS)
 
 [[nodiscard]] char to_lower(char c)
 {
@@ -452,9 +164,14 @@ void check_keys(std::span<const Option> options, const Config &config,
     for (const Option &option : options) {
         const bool is_key = option.name == "key" || option.name == "in_key"
                             || option.name == "out_key";
-        Key key;
-        if (is_key && parse_key(option.value, key).empty() && !key.flow
-            && key.value > EOIP6_KEY_MAX) {
+        if (!is_key) {
+            continue;
+        }
+        Config one;
+        const Fault fault =
+            parse_option(*find_info(option.name), option.value, one);
+        const Key &key = option.name == "out_key" ? one.out_key : one.in_key;
+        if (fault.empty() && !key.flow && key.value > EOIP6_KEY_MAX) {
             errors.push_back(show(option) + " is out of range with "
                              + show(*end)
                              + ": allowed are 0 to 4095 over IPv6, or "
@@ -478,33 +195,25 @@ void check_learning(std::span<const Option> options, const Config &config,
 
 }  // namespace
 
-std::span<const OptionInfo> option_table()
-{
-    return kInfos;
-}
-
 ParsedOptions parse_options(std::span<const Option> options)
 {
     ParsedOptions parsed;
     auto &[config, errors] = parsed;
 
-    for (std::size_t i = 0; i < std::size(kInfos); i++) {
-        const OptionInfo &info = kInfos[i];
+    for (const OptionInfo &info : option_table()) {
         const Option *given = find(options, info.name);
         const Option option =
             given ? *given : Option{info.name, info.default_value};
         if (!given && option.value.empty()) {
             continue;
         }
-        const Fault fault = option.value.empty()
-                                ? Fault("is empty")
-                                : kParsers[i](option.value, config);
+        const Fault fault = parse_option(info, option.value, config);
         if (!fault.empty()) {
             errors.push_back(sentence(option, fault, info));
         }
     }
     for (const Option &option : options) {
-        if (!is_known(option.name)) {
+        if (!find_info(option.name)) {
             errors.push_back(unknown_sentence(option));
         } else if (find(options, option.name) != &option) {
             errors.push_back(show(option) + " is given more than once");
@@ -536,7 +245,7 @@ std::string_view nearest_option(std::string_view name)
     if (name.size() > kNameMax) {
         return nearest;
     }
-    for (const OptionInfo &info : kInfos) {
+    for (const OptionInfo &info : option_table()) {
         const std::size_t d = distance(name, info.name);
         // A third of the name may be wrong.
         if (d <= (info.name.size() + 2) / 3 && d < nearest_distance) {

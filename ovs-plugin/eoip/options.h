@@ -68,6 +68,20 @@ struct OptionInfo {
 
 [[nodiscard]] std::span<const OptionInfo> option_table();
 
+// Puts the value of one option, whose row of the table is 'info', into
+// 'config'.
+[[nodiscard]] Fault parse_option(const OptionInfo &info,
+                                 std::string_view value, Config &config);
+
+// The value that 'config' has for an option of the table, in the one way that
+// it is written in: numbers are decimal, times in seconds.
+[[nodiscard]] std::string format_option(std::string_view name,
+                                        const Config &config);
+
+// 'value' in that way, or nothing if it is not valid for the option.
+[[nodiscard]] std::optional<std::string>
+canonical_value(std::string_view name, std::string_view value);
+
 struct ParsedOptions {
     Config config;                    // Meaningless if 'errors' is not empty.
     std::vector<std::string> errors;  // One sentence for each fault.

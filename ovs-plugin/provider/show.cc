@@ -25,24 +25,19 @@ namespace eoip {
 
 namespace {
 
+// With what a name stands for, or who was learned.
 std::string endpoint_text(const Endpoint &end,
                           const std::optional<Address> &address)
 {
-    switch (end.kind) {
-    case Endpoint::Kind::any:
-        return "any";
-    case Endpoint::Kind::flow:
-        return "flow";
-    case Endpoint::Kind::learn:
-        return "learn (" + (address ? format_address(*address) : "nobody yet")
-               + ")";
-    case Endpoint::Kind::address:
-        return format_address(end.address);
-    case Endpoint::Kind::host_name:
-        return end.host_name + " ("
-               + (address ? format_address(*address) : "unresolved") + ")";
-    }
-    return {};
+    const bool learns = end.kind == Endpoint::Kind::learn;
+    const std::string text = format_endpoint(end);
+    return learns || end.kind == Endpoint::Kind::host_name
+               ? text + " ("
+                     + (address  ? format_address(*address)
+                        : learns ? "nobody yet"
+                                 : "unresolved")
+                     + ")"
+               : text;
 }
 
 // The device that all tunnels of the kernel datapath share.
@@ -338,16 +333,15 @@ std::string counters_text(const json *counters)
 std::string tunnel_text(const json *tunnel)
 {
     const json *statistics = get(tunnel, "statistics");
-    std::string lines = text(tunnel, "name") + ": remote "
-                        + text(tunnel, "remote_ip") + ", local "
-                        + text(tunnel, "local_ip") + ", key "
-                        + key_text(tunnel) + ", " + text(tunnel, "state")
-                        + "\n  received " + text(statistics, "rx_packets")
-                        + " frames, " + text(statistics, "rx_bytes")
-                        + " bytes; sent " + text(statistics, "tx_packets")
-                        + " frames, " + text(statistics, "tx_bytes")
-                        + " bytes\n  keepalive: "
-                        + keepalive_text(get(tunnel, "keepalive")) + "\n";
+    std::string lines =
+        text(tunnel, "name") + ": remote " + text(tunnel, "remote_ip")
+        + ", local " + text(tunnel, "local_ip") + ", key " + key_text(tunnel)
+        + ", " + text(tunnel, "state") + "\n  received "
+        + text(statistics, "rx_packets") + " frames, "
+        + text(statistics, "rx_bytes") + " bytes; sent "
+        + text(statistics, "tx_packets") + " frames, "
+        + text(statistics, "tx_bytes") + " bytes\n  keepalive: "
+        + keepalive_text(get(tunnel, "keepalive")) + "\n";
 
     if (const json *learning = get(tunnel, "learning")) {
         lines += "  learned: " + learning_text(learning) + "\n";

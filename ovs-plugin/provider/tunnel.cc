@@ -124,19 +124,6 @@ void add_endpoint(smap *options, const char *name, const Endpoint &end,
     }
 }
 
-void add_key(smap *options, const char *name, const Key &key)
-{
-    smap_add(options, name,
-             key.flow ? "flow" : std::to_string(key.value).c_str());
-}
-
-void add_number(smap *options, const char *name,
-                const std::optional<std::uint8_t> &value)
-{
-    smap_add(options, name,
-             value ? std::to_string(*value).c_str() : "inherit");
-}
-
 // Stands for an end that has no address yet: no packet can come from there,
 // since the userspace datapath drops what claims to as a martian, and the
 // kernel module sends nothing there.  127.0.0.0/8 has room for every tunnel
@@ -167,14 +154,13 @@ void add_ovs_options(smap *options, const Setup &setup, std::uint32_t number)
                  setup.remote.value_or(nowhere));
     add_endpoint(options, "local_ip", config.local,
                  setup.local.value_or(nowhere));
-    add_key(options, "in_key", config.in_key);
-    add_key(options, "out_key", config.out_key);
-    add_number(options, "ttl", config.ttl);
-    add_number(options, "tos", config.tos);
-    smap_add(options, "df_default", config.dont_fragment ? "true" : "false");
+    for (const char *name :
+         {"in_key", "out_key", "ttl", "tos", "df_default"}) {
+        smap_add(options, name, format_option(name, config).c_str());
+    }
     if (config.egress_pkt_mark) {
         smap_add(options, "egress_pkt_mark",
-                 std::to_string(*config.egress_pkt_mark).c_str());
+                 format_option("egress_pkt_mark", config).c_str());
     }
 }
 
@@ -304,8 +290,8 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel)
     tunnel->resolved = tunnel->prepared.resolved();
     tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
     tunnel->inherit_df = tunnel->prepared.config.inherit_df;
-    tunnel->any_remote = tunnel->prepared.config.remote.kind
-                         == eoip::Endpoint::Kind::flow;
+    tunnel->any_remote =
+        tunnel->prepared.config.remote.kind == eoip::Endpoint::Kind::flow;
     eoip::learning_commit(tunnel);
 }
 
@@ -378,10 +364,7 @@ void eoip_tunnel_correct_config(const eoip_tunnel *tunnel, smap *config)
     auto correct = [config](const char *name, const eoip::Endpoint &end,
                             const std::optional<eoip::Address> &address) {
         if (eoip::unresolved(end, address)) {
-            smap_replace(config, name,
-                         end.kind == eoip::Endpoint::Kind::learn
-                             ? "learn"
-                             : end.host_name.c_str());
+            smap_replace(config, name, eoip::format_endpoint(end).c_str());
         }
     };
     correct("remote_ip", setup.config.remote, setup.remote);

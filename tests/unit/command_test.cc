@@ -171,9 +171,10 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
                        {"invalid keepalive value: ", value, "65535", "255"});
     }
     expect_refused("change name e1 df_default 1",
-                   {"invalid df_default value: 1", "true and false"});
-    expect_refused("change name e1 dont_fragment 1",
-                   {"invalid dont_fragment value: 1", "no and inherit"});
+                   {"invalid df_default value: 1", "\"true\" or \"false\""});
+    expect_refused(
+        "change name e1 dont_fragment 1",
+        {"invalid dont_fragment value: 1", "\"no\" or \"inherit\""});
     expect_refused("add tid 1 r 192.0.2.2 df_default true dont_fragment no",
                    {"df_default and dont_fragment are one setting"});
     expect_refused("change name e1 clamp_tcp_mss yes",
@@ -202,6 +203,9 @@ TEST(CommandLine, WritesEveryValueInOneWay)
     EXPECT_EQ(value("keepalive 0", "keepalive"), "none");
     EXPECT_EQ(value("keepalive 10", "keepalive"), "10,0");
     EXPECT_EQ(value("keepalive 10s,10", "keepalive"), "10,10");
+    EXPECT_EQ(value("keepalive 1m30s,3", "keepalive"), "90,3");
+    EXPECT_EQ(value("remote 2001:DB8:0:0::2", "remote_ip"), "2001:db8::2");
+    EXPECT_EQ(value("remote learn", "remote_ip"), "learn");
     EXPECT_EQ(value("local any", "local_ip"), "");
     EXPECT_EQ(value("local ::", "local_ip"), "");
 }

@@ -2,17 +2,13 @@
 //
 // Parses the command line: see words.h.
 //
-// Three tables say what there is: kVerbs, kWords and kFlags.  A value goes
-// through its word's function, which checks it and writes it as tunnel.h
-// wants it.
+// Tables say what there is: kVerbs and kFlags, and the words of values.h.
 
 #include "words.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -20,49 +16,9 @@
 #include <net/if.h>
 
 #include "eoip/options.h"
+#include "values.h"
 
 namespace eoip {
-
-const std::string_view kUsage =
-    R"(usage: eoip [OPTION]... [COMMAND]
-
-  add tunnel-id ID [WORD VALUE]...   make a tunnel (also: new)
-  change name IF [WORD VALUE]...     change what is named, keep the rest (set)
-  del IF                             remove a tunnel
-  list | show [IF]                   all tunnels in a table, or all of one
-  stats [IF]                         counters, with the reasons of drops
-  monitor                            say what changes, until interrupted
-  version, help
-
-Without "bridge" a tunnel is a link of the kernel; with it, a port of that
-bridge of Open vSwitch.  Commands and words may be shortened.
-
-  name IF           of the tunnel, at most 15 characters
-  bridge BR         the bridge of Open vSwitch
-  tunnel-id N       (or tid) 0 to 65535, to 4095 with IPv6; as the other end
-  remote ADDRESS    the other end, IPv4 or IPv6
-  local ADDRESS     this end; "any" leaves it to the routes
-  link IF           name or index of the device to go through; not on a bridge
-  ttl N             0 to 255; 0 or "inherit": as the frame inside has it
-  tos N             0 to 252 in steps of 4; 1 or "inherit": as the frame has it
-  keepalive SECS[,RETRIES]  or none: how often to say that we are there, and
-                    after how many silent intervals the tunnel is down
-  df_default true   if outer packets shall not be fragmented; false
-  dont_fragment inherit   as the frame inside has it; no
-  clamp_tcp_mss true   if TCP shall fit the tunnel in one piece; false
-
-  --json            list, show, stats, monitor: for programs
-  --legacy          list: links of the kernel in the lines of the older eoip
-  --dry-run         add, change, del: check and show, change nothing
-  -t, --timeout=SECS        how long to wait for Open vSwitch (10)
-  --db=SERVER               its database: unix:FILE, tcp:HOST:PORT,
-                            ssl:HOST:PORT, with
-  -p, --private-key=FILE    -c, --certificate=FILE    -C, --ca-cert=FILE
-
-Exit status: 0 done, 1 refused or failed, 2 the command line is wrong.
-See eoip(8).
-)";
-
 namespace {
 
 constexpr std::size_t kNameMax = IFNAMSIZ - 1;
@@ -81,208 +37,18 @@ constexpr VerbName kVerbs[] = {
     {"help", Verb::help},
 };
 
-[[nodiscard]] std::string join(std::initializer_list<std::string_view> parts)
-{
-    std::string text;
-    for (const std::string_view part : parts) {
-        text += part;
-    }
-    return text;
-}
-
-// In the notations of strtoul() with base 0, without signs and blanks.
-[[nodiscard]] std::optional<std::uint32_t> number(const std::string &text,
-                                                  std::uint32_t max)
-{
-    if (text.empty() || !std::isdigit(static_cast<unsigned char>(text[0]))) {
-        return std::nullopt;
-    }
-    char *end = nullptr;
-    errno = 0;
-    const unsigned long value = std::strtoul(text.c_str(), &end, 0);
-    if (errno || *end || value > max) {
-        return std::nullopt;
-    }
-    return static_cast<std::uint32_t>(value);
-}
-
-// Values.  Each function replaces the value by what tunnel.h wants, or
-// returns what is wrong with it.
-
-[[nodiscard]] std::string parse_id(std::string &value)
-{
-    const auto id = number(value, EOIP_KEY_MAX);
-    if (!id && value != "flow") {
-        return join({"invalid tunnel-id value: ", value,
-                     ": allowed are 0 to 65535, or to 4095 with IPv6 "
-                     "addresses, in decimal, 0x... or octal"});
-    }
-    value = id ? std::to_string(*id) : value;
-    return {};
-}
-
-[[nodiscard]] std::string parse_local(std::string &value)
-{
-    if (value.empty()) {
-        return "invalid ip address: \"\": local takes an IPv4 or IPv6 "
-               "address, or \"any\"";
-    }
-    if (value == "any" || value == "0.0.0.0" || value == "::") {
-        value.clear();
-    }
-    return {};
-}
-
-[[nodiscard]] std::string parse_remote(std::string &value)
-{
-    return value.empty() ? "invalid ip address: \"\": remote takes an IPv4 "
-                           "or IPv6 address"
-                         : "";
-}
-
-[[nodiscard]] std::string parse_ttl(std::string &value)
-{
-    const auto ttl = number(value, 255);
-    if (!ttl && value != "inherit") {
-        return join({"invalid ttl value: ", value,
-                     ": allowed are 1 to 255, and 0 or inherit for the ttl "
-                     "of the frame inside"});
-    }
-    value = ttl && *ttl ? std::to_string(*ttl) : "inherit";
-    return {};
-}
-
-[[nodiscard]] std::string parse_tos(std::string &value)
-{
-    const auto tos = number(value, 252);
-    if (value != "inherit" && (!tos || (*tos != 1 && *tos % 4))) {
-        return join({"invalid tos value: ", value,
-                     ": allowed are 0 to 252 in steps of 4 (the last two "
-                     "bits are ECN's), and 1 or inherit for the tos of the "
-                     "frame inside"});
-    }
-    value = tos && *tos != 1 ? std::to_string(*tos) : "inherit";
-    return {};
-}
-
-[[nodiscard]] std::string parse_keepalive(std::string &value)
-{
-    if (value == "none") {
-        return {};
-    }
-    const std::size_t comma = value.find(',');
-    std::string seconds = value.substr(0, comma);
-    if (seconds.ends_with('s')) {
-        seconds.pop_back();
-    }
-    const auto interval = number(seconds, EOIP_KEEPALIVE_INTERVAL_MAX);
-    const auto retries =
-        comma == std::string::npos ? 0 : number(value.substr(comma + 1), 255);
-    if (!interval || !retries) {
-        return join({"invalid keepalive value: ", value,
-                     ": allowed are none, or SECS[,RETRIES] with 1 to 65535 "
-                     "seconds and 0 to 255 retries"});
-    }
-    value = *interval
-                ? std::to_string(*interval) + "," + std::to_string(*retries)
-                : "none";
-    return {};
-}
-
-[[nodiscard]] std::string parse_link(std::string &value)
-{
-    return value.empty() ? "invalid interface name/index: \"\": link takes "
-                           "the name or index of a device, or none"
-                         : "";
-}
-
-[[nodiscard]] std::string parse_name(std::string &value)
-{
-    const bool plain =
-        std::all_of(value.begin(), value.end(), [](unsigned char c) {
-            return std::isgraph(c) && c != '/' && c != '%' && c != ':';
-        });
-    if (value.empty() || !plain || value == "." || value == "..") {
-        return join({"invalid interface name: \"", value,
-                     "\": allowed are characters without blanks, "
-                     "\"/\", \":\" and \"%\""});
-    }
-    return {};
-}
-
-[[nodiscard]] std::string parse_bridge(std::string &value)
-{
-    return value.empty() ? "invalid bridge name: \"\": \"ovs-vsctl list-br\" "
-                           "shows the bridges"
-                         : "";
-}
-
-[[nodiscard]] std::string check_truth(std::string_view option,
-                                      std::string_view value)
-{
-    return value == "true" || value == "false"
-               ? ""
-               : join({"invalid ", option, " value: ", value,
-                       ": allowed are true and false"});
-}
-
-[[nodiscard]] std::string parse_df_default(std::string &value)
-{
-    return check_truth("df_default", value);
-}
-
-[[nodiscard]] std::string parse_dont_fragment(std::string &value)
-{
-    return value == "no" || value == "inherit"
-               ? ""
-               : join({"invalid dont_fragment value: ", value,
-                       ": allowed are no and inherit"});
-}
-
-[[nodiscard]] std::string parse_clamp_tcp_mss(std::string &value)
-{
-    return check_truth("clamp_tcp_mss", value);
-}
-
-// What the core knows and we have no word for; it checks it later.
-[[nodiscard]] std::string parse_other(std::string &value)
-{
-    return value.empty() ? "an option of OVS cannot be empty" : "";
-}
-
-struct Word {
-    std::string_view name;
-    std::string_view option;
-    std::string (*parse)(std::string &value);
-};
-
-constexpr Word kWords[] = {
-    {"tunnel-id", "key", parse_id},
-    {"tid", "key", parse_id},
-    {"name", "name", parse_name},
-    {"bridge", "bridge", parse_bridge},
-    {"local", "local_ip", parse_local},
-    {"remote", "remote_ip", parse_remote},
-    {"link", "link", parse_link},
-    {"ttl", "ttl", parse_ttl},
-    {"tos", "tos", parse_tos},
-    {"keepalive", "keepalive", parse_keepalive},
-    {"df_default", "df_default", parse_df_default},
-    {"dont_fragment", "dont_fragment", parse_dont_fragment},
-    {"clamp_tcp_mss", "clamp_tcp_mss", parse_clamp_tcp_mss},
-};
-
-// True for an option of the core's table that has no word in ours.
+// True for an option of the core's table that has no word of its own.
 [[nodiscard]] bool is_other_option(std::string_view name)
 {
     const auto table = option_table();
+    const auto words = word_table();
     const bool known =
         std::any_of(table.begin(), table.end(),
                     [&](const OptionInfo &info) { return info.name == name; });
     return known
-           && std::none_of(
-               std::begin(kWords), std::end(kWords),
-               [&](const Word &word) { return word.option == name; });
+           && std::none_of(words.begin(), words.end(), [&](const Word &word) {
+                  return word.option == name;
+              });
 }
 
 // Abbreviations.
@@ -311,10 +77,10 @@ constexpr Word kWords[] = {
 // The entry of 'table' that 'text' is, or is the beginning of; entries with
 // one meaning do not stand in each other's way.  Otherwise nullptr, and
 // 'error' says why.
-template <typename Entry, std::size_t n, typename Meaning>
-[[nodiscard]] const Entry *find(const Entry (&table)[n], std::string_view text,
-                                std::string_view what, Meaning meaning,
-                                std::string &error)
+template <typename Entry, typename Meaning>
+[[nodiscard]] const Entry *find(std::span<const Entry> table,
+                                std::string_view text, std::string_view what,
+                                Meaning meaning, std::string &error)
 {
     std::vector<std::string_view> near, all;
     const Entry *found = nullptr;
@@ -485,13 +251,14 @@ void Parser::parse_pair(const std::string &word, std::string value)
     std::string error;
     std::string option;
     const Word *known = find(
-        kWords, word, "option", [](const Word &w) { return w.option; }, error);
+        word_table(), word, "option", [](const Word &w) { return w.option; },
+        error);
     if (known) {
         option = known->option;
-        error = known->parse(value);
+        error = parse_value(*known, value);
     } else if (is_other_option(word)) {
         option = word;
-        error = parse_other(value);
+        error = parse_value({word, word, {}, {}}, value);
     }
     std::string *place = option == "name"     ? &request_.name
                          : option == "bridge" ? &request_.bridge
@@ -514,8 +281,8 @@ void Parser::parse()
     }
     std::string error;
     const VerbName *verb = find(
-        kVerbs, words_[0], "command", [](const VerbName &v) { return v.verb; },
-        error);
+        std::span<const VerbName>(kVerbs), words_[0], "command",
+        [](const VerbName &v) { return v.verb; }, error);
     if (!verb) {
         fail(error);
         return;
@@ -535,7 +302,7 @@ void Parser::parse()
             continue;
         }
         const Word *word = find(
-            kWords, words_[i], "option",
+            word_table(), words_[i], "option",
             [](const Word &w) { return w.option; }, error);
         fail(word ? join({"option: ", word->name, " requires an argument"})
                   : error);

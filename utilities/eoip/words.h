@@ -45,8 +45,6 @@ struct ParsedWords {
 // What is wrong with 'options' for a link of the kernel, or "".
 [[nodiscard]] std::string check_kernel_options(const Options &options);
 
-extern const std::string_view kUsage;
-
 }  // namespace eoip
 
 #endif  // EOIP_UTILITIES_WORDS_H

@@ -50,6 +50,16 @@ static inline struct metadata_dst *eoip_compat_tun_rx_dst(struct sk_buff *skb,
 		      ip_tun_rx_dst(skb, flags, key, 0);
 }
 
+/* Whether the caller's reference of @dst is the only one. */
+static inline bool eoip_compat_dst_is_ours(const struct dst_entry *dst)
+{
+#ifdef EOIP_HAVE_DST_RCUREF	/* Since 6.4. */
+	return rcuref_read(&dst->__rcuref) == 1;
+#else
+	return atomic_read(&dst->__refcnt) == 1;
+#endif
+}
+
 /* Whether a flow asks for DF in the outer header. */
 static inline bool eoip_compat_tun_df(const struct ip_tunnel_key *key)
 {

@@ -6,7 +6,7 @@
  * A namespace of the underlay knows all tunnels that end in it.
  *
  *   packet in  -> gro.c (join) -> ipv4.c, ipv6.c -> tunnels.c (find) ->
- *                 receive.c, mss.c, mss_rules.c
+ *                 receive.c, metadata.c, mss.c, mss_rules.c
  *   frame out  -> send.c -> offload.c (cut now?) -> ipv4.c, ipv6.c -> the
  *                 underlay's device -> offload.c (cut, if not whole)
  *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c, mss_rules.c
@@ -30,6 +30,7 @@
 #include "uapi/linux/eoip.h"
 
 struct eoip_net;
+struct metadata_dst;
 struct netlink_ext_ack;
 struct nf_hook_state;
 struct net_offload;
@@ -180,6 +181,11 @@ struct eoip_packet {
 /* receive.c */
 bool eoip_receive(struct sk_buff *skb, struct eoip_device *device,
 		  const struct eoip_packet *packet, int drop);
+
+/* metadata.c */
+struct metadata_dst *eoip_metadata_get(struct sk_buff *skb,
+				       const struct eoip_packet *packet);
+void eoip_metadata_exit(void);
 
 /* mss.c */
 void eoip_mss_clamp(struct sk_buff *skb, struct eoip_device *device,

@@ -50,6 +50,7 @@ static void __exit eoip_exit(void)
 	eoip_offload_exit();
 	eoip_ipv6_exit();
 	eoip_tunnels_exit();
+	eoip_metadata_exit();
 	rcu_barrier();
 }
 

@@ -111,8 +111,7 @@ static int eoip_receive_frame(struct sk_buff *skb, struct eoip_device *device,
 
 	if (device->external) {
 		/* Tells OVS, or a route, which tunnel the frame came from. */
-		metadata = eoip_compat_tun_rx_dst(skb, packet->ipv6,
-						  cpu_to_be64(packet->id));
+		metadata = eoip_metadata_get(skb, packet);
 		if (!metadata)
 			return EOIP_KMOD_DROP_RX_NO_MEMORY;
 	}

@@ -9,7 +9,7 @@ import modules
 import test_ipv6
 from bed import INNER, MAC, UNDERLAY, mac_text
 from packets import ARP_IN_TUNNEL_100, ARP_REQUEST, eoip
-from peer import one_processor, packet
+from peer import eoipv6, ipv6, one_processor, packet
 from sandbox import Skip, check, check_equal, until
 
 INNER_MAC = {"a": bytes.fromhex("0200000000a1"),
@@ -216,28 +216,78 @@ def test_fallback(bed):
                      "ext does not get what was e1's")
 
 
+def matched(bed, matches, name="ext"):
+    """Makes filters, each of what flower matches; returns a function: how many
+    packets each has seen."""
+    for module in ("sch_ingress", "cls_flower", "act_gact"):
+        modules.need(module)
+    bed.exec("a", "tc", "qdisc", "add", "dev", name, "clsact")
+    for number, words in enumerate(matches, 1):
+        bed.exec("a", "tc", "filter", "add", "dev", name, "ingress", "pref",
+                 str(number), "flower", *words.split(), "action", "pass")
+
+    def hits():
+        shown = bed.exec("a", "tc", "-s", "filter", "show", "dev", name,
+                         "ingress")
+        return [int(line.split(" pkt")[0].split()[-1])
+                for line in shown.splitlines() if " pkt" in line]
+    return hits
+
+
 def test_metadata_received(bed):
     """Who looks at the frame sees id and addresses of its tunnel."""
-    for name in ("sch_ingress", "cls_flower", "act_gact"):
-        modules.need(name)
     external(bed)
-    bed.exec("a", "tc", "qdisc", "add", "dev", "ext", "clsact")
-    for number, tunnel_id in enumerate((100, 65535), 1):
-        bed.exec("a", "tc", "filter", "add", "dev", "ext", "ingress", "pref",
-                 str(number), "flower", "enc_key_id", str(tunnel_id),
-                 "enc_src_ip", UNDERLAY["b"], "enc_dst_ip", UNDERLAY["a"],
-                 "action", "pass")
+    hits = matched(bed, [f"enc_key_id {tunnel_id} enc_src_ip {UNDERLAY['b']} "
+                         f"enc_dst_ip {UNDERLAY['a']}"
+                         for tunnel_id in (100, 65535)])
     with bed.wire("b") as wire:
         for tunnel_id in (65535, 100, 65535, 7):
             wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
                       + packet(eoip(ARP_REQUEST, tunnel_id)))
     until(lambda: bed.statistics("a", "ext")["rx_packets"] == 4,
           "four packets do not arrive")
-    shown = bed.exec("a", "tc", "-s", "filter", "show", "dev", "ext",
-                     "ingress")
-    hits = [int(line.split(" pkt")[0].split()[-1])
-            for line in shown.splitlines() if " pkt" in line]
-    check_equal("packets of id 100 and 65535", hits, [1, 2])
+    check_equal("packets of id 100 and 65535", hits(), [1, 2])
+
+
+# Each differs from the one before in one thing: what flower sees of it.
+UNLIKE = [
+    (packet(eoip(ARP_REQUEST, 100)), "100 enc_src_ip 192.0.2.2 enc_tos 0 "
+     "enc_ttl 255"),
+    (packet(eoip(ARP_REQUEST, 101)), "101 enc_src_ip 192.0.2.2 enc_tos 0 "
+     "enc_ttl 255"),
+    (packet(eoip(ARP_REQUEST, 101), src="192.0.2.3"),
+     "101 enc_src_ip 192.0.2.3 enc_tos 0 enc_ttl 255"),
+    (packet(eoip(ARP_REQUEST, 101), src="192.0.2.3", tos=8),
+     "101 enc_src_ip 192.0.2.3 enc_tos 8 enc_ttl 255"),
+    (packet(eoip(ARP_REQUEST, 101), src="192.0.2.3", tos=8, ttl=64),
+     "101 enc_src_ip 192.0.2.3 enc_tos 8 enc_ttl 64"),
+    (ipv6(eoipv6(ARP_REQUEST, 101), hops=64, traffic_class=8),
+     "101 enc_src_ip fd01::2 enc_tos 8 enc_ttl 64"),
+    (ipv6(eoipv6(ARP_REQUEST, 101), hops=64, traffic_class=16),
+     "101 enc_src_ip fd01::2 enc_tos 16 enc_ttl 64"),
+    (ipv6(eoipv6(ARP_REQUEST, 101), hops=63, traffic_class=16),
+     "101 enc_src_ip fd01::2 enc_tos 16 enc_ttl 63"),
+    (ipv6(eoipv6(ARP_REQUEST, 101), src="fd01::3", hops=63, traffic_class=16),
+     "101 enc_src_ip fd01::3 enc_tos 16 enc_ttl 63"),
+]
+
+
+def test_metadata_of_many_at_once(bed):
+    """Frames that wait together, like ones and others between them, keep each
+    its own."""
+    modules.need("sch_netem")
+    test_ipv6.underlay(bed)
+    external(bed)
+    hits = matched(bed, [f"enc_key_id {words}" for _, words in UNLIKE])
+    bed.exec("b", *"tc qdisc add dev u root netem delay 1ms slot 150ms".split())
+    sent = [data for data, _ in UNLIKE for _ in range(2)] * 2
+    with bed.wire("b") as wire, one_processor():
+        for data in sent:
+            wire.send(MAC["a"] + MAC["b"] + (
+                b"\x08\0" if data[0] >> 4 == 4 else b"\x86\xdd") + data)
+    until(lambda: bed.statistics("a", "ext")["rx_packets"] == len(sent),
+          "not all packets arrive")
+    check_equal("packets by what they say", hits(), [4] * len(UNLIKE))
 
 
 def test_many_ids(bed):

@@ -279,6 +279,12 @@ class Bed:
         self.ping("a", None, *how)
         self.ping("b", None, *how)
 
+    def large_tcp(self, where="a"):
+        """TCP sends as many segments at once as its rate is worth in a
+        millisecond, which in a slow kernel are two: from now on it sends
+        more."""
+        self.sysctl(where, "ipv4/tcp_min_tso_segs", 20)
+
     def tcp(self, where="a", size=2_000_000, address=None):
         target = OTHER[where]
         address = address or INNER[target]

@@ -32,6 +32,7 @@ def host(bed, mtu=MTU):
            f"netns {bed.netns('h')}", "link set lan up")
     bed.ip("h", f"link set u address {mac_text(HOST_MAC)} up")
     bed.offloads("h", "u", tso=False, gso=False)
+    bed.large_tcp("h")
     bed.offloads("a", "lan", gro=True)
 
 

@@ -118,10 +118,8 @@ def test_not_ours(bed):
 
 
 def joined(bed, name, address):
-    """How many segments a packet of TCP stands for, as `name` counts them.
-    TCP sends as many at once as its rate is worth in a millisecond, which in a
-    slow kernel are two, so it is told to send more."""
-    bed.sysctl("a", "ipv4/tcp_min_tso_segs", 20)
+    """How many segments a packet of TCP stands for, as `name` counts them."""
+    bed.large_tcp()
     bed.ping("a", address)
     before = bed.statistics("b", name)["rx_packets"]
     bed.tcp("a", TCP_BYTES, address)

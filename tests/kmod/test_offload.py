@@ -19,6 +19,7 @@ OVER = {"a": "198.51.100.1", "b": "198.51.100.2"}
 
 def carried(bed, size=TCP_BYTES, mss=1400):
     """How many segments one packet of the underlay carries from a to b."""
+    bed.large_tcp()
     bed.ping("a", INNER["b"])
     before = bed.statistics("b", "u")["rx_packets"]
     bed.tcp("a", size)
@@ -27,6 +28,7 @@ def carried(bed, size=TCP_BYTES, mss=1400):
 
 def joined(bed, size=TCP_BYTES, mss=1400):
     """How many segments one packet that comes to b's tunnel stands for."""
+    bed.large_tcp()
     bed.ping("a", INNER["b"])
     before = bed.statistics("b")["rx_packets"]
     bed.tcp("a", size)
@@ -54,6 +56,7 @@ def test_length(bed):
     frame stands for many: a receiver that cuts what is longer, as the
     protocol says, loses nothing."""
     bed.pair()
+    bed.large_tcp()
     with bed.wire("b") as wire:
         wire.sock.setsockopt(1, 33, 1 << 26)  # SO_RCVBUFFORCE
         bed.tcp("a", 300_000)

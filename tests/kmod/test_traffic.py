@@ -232,6 +232,7 @@ def test_super_packets_cross(bed):
     """A veth carries super-packets: fewer packets than segments, and none is
     lost or cut."""
     bed.pair()
+    bed.large_tcp()
     before = bed.statistics("b", "u")["rx_packets"]
     bed.tcp("a", 2_000_000)
     packets = bed.statistics("b", "u")["rx_packets"] - before

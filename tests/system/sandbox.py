@@ -297,7 +297,8 @@ class Sandbox:
 
     def ping(self, source="host-a", address=None, *options):
         """Waits for the first answer, since both sides may have to learn
-        addresses; after that not one may be missing."""
+        addresses; after that not one may be missing.  Returns how many more
+        it asked for."""
         address = address or ADDRESS["host-b" if source == "host-a"
                                      else "host-a"]
         until(lambda: self.can_ping(source, address),
@@ -309,6 +310,7 @@ class Sandbox:
                                        output)))
         check(seen >= set(range(1, 11)), f"{source} to {address}: of the first "
               f"10 only {sorted(seen)} are answered")
+        return int(re.search(r"(\d+) packets transmitted", output)[1])
 
     def ping_both_ways(self):
         self.ping("host-a")

@@ -18,6 +18,7 @@
 #include "tunnel.h"
 
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -32,7 +33,6 @@ extern "C" {
 #include "openvswitch/poll-loop.h"
 #include "ovs-thread.h"
 #include "seq.h"
-#include "smap.h"
 #include "timeval.h"
 }
 #include "log.h"
@@ -323,35 +323,12 @@ void start(const eoip_keepalive_calls *calls_)
     }
 }
 
-// Reports.
-
-// Equal for equal names, so that a restart does not move a tunnel.
-unsigned phase_of(const std::string &name)
-{
-    std::uint32_t hash = 2166136261;
-    for (const char c : name) {
-        hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619;
-    }
-    return (hash ^ hash >> 16) % 1000;
-}
-
 }  // namespace
 
 void keepalive_forget()
 {
     const std::lock_guard lock(mutex);
     take_noted();
-}
-
-void add_time(smap *status, const char *name, Time when)
-{
-    const long long ms = time_wall_msec() - (now() - when).count();
-    const time_t seconds = ms / 1000;
-    char text[sizeof "2000-01-01T00:00:00Z"];
-    struct tm tm;
-
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-    smap_add(status, name, text);
 }
 
 KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
@@ -404,8 +381,10 @@ void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
     state.tos = config.tos.value_or(0);
     state.dont_fragment = config.dont_fragment;
     state.mark = config.egress_pkt_mark;
+    // Equal for equal names, so that a restart does not move a tunnel.
+    const unsigned phase = std::hash<std::string>{}(tunnel->name) % 1000;
     state.machine.configure(state.flow_based ? std::nullopt : config.keepalive,
-                            phase_of(tunnel->name), now());
+                            phase, now());
     settle(tunnel, before);
     seq_change(queue_seq);
 }
@@ -465,16 +444,5 @@ void eoip_keepalive_wait()
         } else {
             seq_wait(changed_seq, seen);
         }
-    }
-}
-
-void eoip_keepalive_get_status(const eoip_tunnel *tunnel, smap *status)
-{
-    const KeepaliveReport report = keepalive_report(tunnel);
-
-    smap_add(status, "keepalive_state", report.state);
-    add_time(status, "keepalive_since", report.since);
-    if (report.heard) {
-        add_time(status, "keepalive_last_heard", *report.heard);
     }
 }

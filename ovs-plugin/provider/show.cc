@@ -22,7 +22,6 @@ extern "C" {
 }
 
 namespace eoip {
-
 namespace {
 
 // With what a name stands for, or who was learned.
@@ -57,7 +56,6 @@ std::string state_text(const eoip_shown &shown)
     if (!eoip_keepalive_link_is_up(shown.tunnel)) {
         return "down, the peer is silent";
     }
-
     if (!setup.resolved()) {
         return "waiting for the address of a host name";
     }
@@ -401,9 +399,9 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
     }
     if (const json *unclaimed = get(object, "unclaimed")) {
         const std::string counted = counters_text(unclaimed);
-        lines += counted.empty()
-                     ? ""
-                     : "packets that no tunnel is known of:\n" + counted;
+        if (!counted.empty()) {
+            lines += "packets that no tunnel is known of:\n" + counted;
+        }
     }
     return lines;
 }

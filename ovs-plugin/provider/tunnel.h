@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +16,7 @@
 #include "eoip-provider.h"
 #include "eoip/keepalive.h"
 #include "eoip/learning.h"
-#include "eoip/options.h"
+#include "setup.h"
 
 namespace eoip {
 
@@ -82,18 +81,6 @@ struct LearningState {
     std::uint64_t rx_packets = 0;  // When last looked at.
 };
 
-// A configuration and what its host names stand for.  The addresses are empty
-// where there is none: not yet, or because the end is "any" or "flow".
-struct Setup {
-    Config config;
-    std::optional<Address> remote;
-    std::optional<Address> local;
-
-    bool operator==(const Setup &) const = default;
-    [[nodiscard]] bool resolved() const;
-    [[nodiscard]] bool has_names() const;
-};
-
 // The state of a tunnel whose peer or keys are up to the flows.
 inline constexpr const char *kFlowBased = "flow-based";
 
@@ -128,19 +115,6 @@ void learning_commit(eoip_tunnel *tunnel);
 // As eoip_tunnel_prepare(), with addresses and all.
 void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
              eoip_match *match);
-
-// Adds the moment 'when', of time_msec(), as the time of day.
-void add_time(smap *status, const char *name, Time when);
-
-// As the C side has addresses.
-[[nodiscard]] inline in6_addr to_in6(const Address &address)
-{
-    return std::bit_cast<in6_addr>(address);
-}
-[[nodiscard]] inline Address to_address(const in6_addr &in6)
-{
-    return std::bit_cast<Address>(in6);
-}
 
 }  // namespace eoip
 

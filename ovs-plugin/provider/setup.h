@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tunnel's configuration, the addresses that its host names stand for, and
+// what Open vSwitch and the packet path are told of both.  Main thread.
+
+#ifndef EOIP_SETUP_H
+#define EOIP_SETUP_H
+
+#include <bit>
+#include <cstdint>
+#include <optional>
+
+#include "eoip-provider.h"
+#include "eoip/options.h"
+
+namespace eoip {
+
+// As the C side has addresses.
+[[nodiscard]] inline in6_addr to_in6(const Address &address)
+{
+    return std::bit_cast<in6_addr>(address);
+}
+[[nodiscard]] inline Address to_address(const in6_addr &in6)
+{
+    return std::bit_cast<Address>(in6);
+}
+
+// A configuration and what its host names stand for.  The addresses are empty
+// where there is none: not yet, or because the end is "any" or "flow".
+struct Setup {
+    Config config;
+    std::optional<Address> remote;
+    std::optional<Address> local;
+
+    bool operator==(const Setup &) const = default;
+    [[nodiscard]] bool resolved() const;
+    [[nodiscard]] bool has_names() const;
+};
+
+// True if 'end' is a host name or a peer to be learned, and has no address
+// yet.
+[[nodiscard]] bool unresolved(const Endpoint &end,
+                              const std::optional<Address> &address);
+
+// Looks up the host names in 'config', which may be new or the one in 'old'.
+[[nodiscard]] Setup resolve_all(const Config &config, eoip_resolver *resolve,
+                                const std::optional<Setup> &old);
+
+// Adds the options of OVS's own tunnels that say the same for the tunnel
+// 'number'.  All is said in full: where OVS has a default, ours may differ.
+void add_ovs_options(smap *options, const Setup &setup, std::uint32_t number);
+
+// Which packets are for the tunnel 'number'.
+[[nodiscard]] eoip_match match_of(const Setup &setup, std::uint32_t number);
+
+}  // namespace eoip
+
+#endif  // EOIP_SETUP_H

@@ -6,7 +6,7 @@
  * Frames may share it, as those do that a flow of OVS or tc sends, since who
  * wants to change it makes a copy.  So each processor keeps the last one: the
  * next frame gets it too if it says the same, or, when nobody else has it any
- * more, after it was written anew.  Only else is another one made.
+ * more, after it was written anew.  Otherwise another one is made.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -57,6 +57,7 @@ static bool eoip_metadata_reuse(struct metadata_dst *metadata,
 	eoip_metadata_fill(&key, skb, packet);
 	if (!memcmp(&key, &info->key, sizeof(key)))
 		return true;
+	/* Who had it has read it: giving a reference back is a release. */
 	if (!eoip_compat_dst_is_ours(&metadata->dst))
 		return false;
 	info->key = key;
@@ -65,7 +66,8 @@ static bool eoip_metadata_reuse(struct metadata_dst *metadata,
 
 /*
  * The metadata of a frame of @packet, whose outer header is @skb's network
- * header; with a reference for the caller.  NULL without memory.  In softirq.
+ * header; with a reference for the caller.  NULL without memory.  With
+ * softirqs off.
  */
 struct metadata_dst *eoip_metadata_get(struct sk_buff *skb,
 				       const struct eoip_packet *packet)

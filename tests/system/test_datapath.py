@@ -130,6 +130,9 @@ def test_megaflows(sandbox):
     """One flow each way for all of a kind; the kernel forwards by them and
     asks no more."""
     sandbox.add_tunnels(key=1234)
+    # A flag that is geneve's, and by which the kernel is told of DF: it may
+    # come from a rule, or with a frame out of another tunnel.
+    sandbox.set_flows("a", "actions=set_field:oam->tun_flags,NORMAL")
     sandbox.ping()
     flows = [line for line in sandbox.appctl(
         "a", "dpctl/dump-flows", "system@ovs-system").splitlines()

@@ -9,7 +9,8 @@
  *                 receive.c, metadata.c, mss.c, mss_rules.c
  *   frame out  -> send.c -> offload.c (cut now?) -> ipv4.c, ipv6.c -> the
  *                 underlay's device -> offload.c (cut, if not whole)
- *   rtnetlink  -> netlink.c -> device.c, tunnels.c, keepalive.c, mss_rules.c
+ *   rtnetlink  -> attributes.c -> netlink.c -> device.c, tunnels.c, keepalive.c,
+ *                 mss_rules.c
  *
  * EoIP is over IPv4, EoIPv6 over IPv6; an IPv4 address is kept as IPv6 maps
  * it, and one of IPv6 makes a tunnel one of EoIPv6.
@@ -26,6 +27,7 @@
 #include <net/gro_cells.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
+#include <net/netlink.h>
 
 #include "uapi/linux/eoip.h"
 
@@ -144,6 +146,17 @@ void eoip_device_drop(struct eoip_device *device, struct sk_buff *skb,
 void eoip_device_disable_ipv6(struct net_device *dev);
 int eoip_device_default_mtu(const struct eoip_device *device,
 			    const struct eoip_params *params);
+
+/* attributes.c */
+extern const struct nla_policy eoip_policy[IFLA_EOIP_MAX + 1];
+struct in6_addr eoip_get_address(const struct nlattr *attr);
+int eoip_validate(struct nlattr *tb[], struct nlattr *data[],
+		  struct netlink_ext_ack *extack);
+int eoip_validate_external(struct nlattr *data[],
+			   struct netlink_ext_ack *extack);
+int eoip_validate_mss_rule(struct nlattr *data[], struct nlattr *tb[],
+			   struct netlink_ext_ack *extack);
+void eoip_parse(struct eoip_params *params, struct nlattr *data[]);
 
 /* netlink.c */
 extern struct rtnl_link_ops eoip_link_ops;

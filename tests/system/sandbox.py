@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -163,6 +164,12 @@ class Sandbox:
         return None
 
     ## The switches.
+
+    def kill_vswitchd(self, site):
+        """As a crash does; it has gone when this returns."""
+        os.kill(self.vswitchd_pid(site), signal.SIGKILL)
+        until(lambda: self.vswitchd_pid(site) is None,
+              f"ovs-vswitchd of site {site} goes on after SIGKILL")
 
     def vsctl(self, site, *command):
         return self.exec(site, "ovs-vsctl", "--timeout=60", *command)

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 
@@ -167,7 +166,7 @@ def test_without_vswitchd(sandbox):
     makes the device anew, as OVS does with all tunnels."""
     sandbox.add_tunnels(key=1234)
     sandbox.ping_both_ways()
-    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.kill_vswitchd("a")
     until(lambda: sandbox.vswitchd_pid("a") is None, "it does not end")
     for host in "host-a", "host-b":
         said = sandbox.exec(host, *"ping -q -c 20 -i 0.02 -W 2".split(),
@@ -185,7 +184,7 @@ def test_vport_type(sandbox):
     """A port of our vport type that is in the datapath already: ovs-vswitchd
     and its tools know what it is, and the tunnel works in its place."""
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
-    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.kill_vswitchd("a")
     until(lambda: sandbox.vswitchd_pid("a") is None, "it does not end")
     try:
         ovs = datapath.Datapath(sandbox.netns("a"))

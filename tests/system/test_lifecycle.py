@@ -53,7 +53,7 @@ def test_down_leaves_nothing(sandbox):
 def test_down_after_a_crash(sandbox):
     """A switch was killed, a command is still running in a site."""
     sandbox.up()
-    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.kill_vswitchd("a")
     sandbox.exec("host-a", "sh", "-c", "sleep 1000 >/dev/null 2>&1 &")
     sandbox.down()
     check_nothing_is_left(sandbox.name)

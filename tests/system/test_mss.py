@@ -7,8 +7,6 @@ The underlay's MTU is 1500, so that a packet with a frame of 1458 + 14 bytes
 fits: an MSS of 1418 over IPv4, 1398 over IPv6, and less by the bytes of VLAN
 tags.  EoIPv6 has 14 bytes less."""
 
-import os
-import signal
 import socket
 import struct
 
@@ -170,7 +168,7 @@ def test_switched_off_for_good(sandbox):
     check_soon("MSS after a restart", lambda: mss_of(sandbox), 1460)
     # What the kernel was told before does not outlive a change that is made
     # while nobody could tell it.
-    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.kill_vswitchd("a")
     until(lambda: sandbox.vswitchd_pid("a") is None, "it is still there")
     sandbox.vsctl("a", "--no-wait", "set", "interface", "e1",
                   "options:clamp_tcp_mss=true")

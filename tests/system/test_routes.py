@@ -68,7 +68,7 @@ def check_router(sandbox, router):
 
 
 def check_source(sandbox, source):
-    check_equal("the source", socket.inet_ntoa(sent(sandbox)[26:30]), source)
+    sent(sandbox, lambda packet: packet[26:30] == socket.inet_aton(source))
 
 
 @only("netdev", SAME)

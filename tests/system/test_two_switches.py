@@ -5,8 +5,6 @@
 """
 
 import json
-import os
-import signal
 import time
 
 from sandbox import ADDRESS, Failure, check, check_equal, until
@@ -399,7 +397,7 @@ def test_crash(sandbox):
     """ovs-vswitchd is killed, traffic running; it is started again."""
     sandbox.add_tunnels(key=1234)
     sandbox.ping()
-    os.kill(sandbox.vswitchd_pid("a"), signal.SIGKILL)
+    sandbox.kill_vswitchd("a")
     sandbox.restart("a")
     sandbox.ping_both_ways()
 

@@ -231,6 +231,8 @@ def test_lies(bed):
             bed.ping("a", INNER["b"])
             with bed.wire("b", "e1") as wire:
                 data = send_good(guest, TCP, False, b"", 1000, GSO_TCPV4)
-                check(data_seen(wire, TCP, False, len(data)) == data,
-                      "good data does not arrive any more")
+                # Where processors are slow, one may still have a lie.
+                seen = b""
+                while not seen.endswith(data):
+                    seen += data_seen(wire, TCP, False, 1)
     return f"{count} frames"

@@ -7,7 +7,7 @@
 import json
 import time
 
-from sandbox import ADDRESS, Failure, check, check_equal, until
+from sandbox import ADDRESS, Failure, check, check_equal, only, until
 from packets import MAGIC
 
 UP = []
@@ -217,6 +217,27 @@ def test_wrong_key(sandbox):
           "a ping crossed from tunnel 100 to tunnel 101")
     sandbox.vsctl("b", "set", "interface", "e1", "options:key=100")
     sandbox.ping()
+
+
+@only("netdev", "there it is the kernel's flows that frames do not match")
+def test_wrong_keys_are_counted(sandbox):
+    """40000 frames of a key that b does not know: each one is counted."""
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100, keepalive="none")
+    sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=101, keepalive="none")
+
+    def sent():
+        return sum(tunnel["statistics"]["tx_packets"]
+                   for tunnel in sandbox.shown("a")["tunnels"])
+
+    frame = bytes.fromhex("ffffffffffff02000000000188b5") + bytes(50)
+    with sandbox.wire("host-a") as host:
+        while sent() < 40000:
+            # No more than fits into the receive buffers.
+            for _ in range(100):
+                host.send(frame)
+            until(lambda: sent() == sandbox.counters("b")["no_tunnel"],
+                  "b has not counted every frame that a has sent")
+    return f"{sent()} frames"
 
 
 def test_vlan_access_ports(sandbox):

@@ -51,7 +51,7 @@ static inline struct metadata_dst *eoip_compat_tun_rx_dst(struct sk_buff *skb,
 }
 
 /* Whether the caller's reference of @dst is the only one. */
-static inline bool eoip_compat_dst_is_ours(const struct dst_entry *dst)
+static inline bool eoip_compat_dst_is_ours(struct dst_entry *dst)
 {
 #ifdef EOIP_HAVE_DST_RCUREF	/* Since 6.4. */
 	return rcuref_read(&dst->__rcuref) == 1;

@@ -233,7 +233,7 @@ def test_wrong_keys_are_counted(sandbox):
     with sandbox.wire("host-a") as host:
         while sent() < 40000:
             # No more than fits into the receive buffers.
-            for _ in range(100):
+            for _ in range(64):
                 host.send(frame)
             until(lambda: sent() == sandbox.counters("b")["no_tunnel"],
                   "b has not counted every frame that a has sent")

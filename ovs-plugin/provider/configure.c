@@ -15,6 +15,7 @@
 #include "netdev-vport.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-atomic.h"
+#include "ovs-rcu.h"
 #include "packets.h"
 #include "smap.h"
 #include "timeval.h"
@@ -137,7 +138,7 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
     if (!error) {
         bool inherited_df = eoip_tunnel_inherits_df(dev->tunnel);
 
-        eoip_tunnel_commit(dev->tunnel);
+        eoip_tunnel_commit(dev->tunnel, ovsrcu_postpone__);
         if (!dev->number) {
             match_number_add(&dev->number, dev->tunnel);
         }

@@ -135,8 +135,12 @@ bool eoip_tunnel_foresee(const struct eoip_tunnel *,
                          const struct smap *options, eoip_resolver *,
                          struct eoip_match *match, bool *learns);
 
-/* Makes what was prepared last the tunnel's configuration. */
-void eoip_tunnel_commit(struct eoip_tunnel *);
+/* Makes what was prepared last the tunnel's configuration.  'postpone' is to
+ * call 'function' with 'aux' when no thread can be reading any more what was
+ * in force before. */
+void eoip_tunnel_commit(struct eoip_tunnel *,
+                        void (*postpone)(void (*function)(void *aux),
+                                         void *aux));
 
 /* Prepares, as eoip_tunnel_prepare() does, the configuration that is in force
  * with its host names looked up again.  Returns false if it has none or they

@@ -53,21 +53,21 @@ constexpr sock_filter kOnlyKeepalives6[] = {
 };
 
 // The kernel fills in id, checksum, and the source if it is left open.
-void write_packet(const KeepaliveState &state,
+void write_packet(const Setup &setup,
                   std::array<std::uint8_t, EOIP_OUTER_HLEN> &packet)
 {
     std::uint8_t *ip = packet.data();
 
-    packet = {0x45, state.tos};
+    packet = {0x45, setup.config.tos.value_or(0)};
     eoip_store_be16(ip + 2, EOIP_OUTER_HLEN);
-    eoip_store_be16(ip + 6, state.dont_fragment ? 0x4000 : 0);
-    ip[8] = state.ttl;
+    eoip_store_be16(ip + 6, setup.config.dont_fragment ? 0x4000 : 0);
+    ip[8] = setup.config.ttl.value_or(kDefaultTtl);
     ip[9] = EOIP_IPPROTO;
-    if (state.local != Address()) {
-        std::memcpy(ip + 12, &state.local.bytes[12], 4);
+    if (setup.local) {
+        std::memcpy(ip + 12, &setup.local->bytes[12], 4);
     }
-    std::memcpy(ip + 16, &state.remote.bytes[12], 4);
-    eoip_put_header(ip + EOIP_IPV4_HLEN, state.key, 0);
+    std::memcpy(ip + 16, &setup.remote->bytes[12], 4);
+    eoip_put_header(ip + EOIP_IPV4_HLEN, setup.config.out_key.value, 0);
 }
 
 // Puts another control message behind those that 'message' has.
@@ -157,20 +157,19 @@ int KeepaliveSocket::open()
     return error_;
 }
 
-void KeepaliveSocket::write_message(Slot &slot, msghdr &message) const
+void KeepaliveSocket::write_message(const Setup &setup, Slot &slot,
+                                    msghdr &message) const
 {
-    const KeepaliveState &state = slot.tunnel->keepalive;
-
     slot.to = {};
     slot.to.sin_family = AF_INET;
-    std::memcpy(&slot.to.sin_addr, &state.remote.bytes[12], 4);
+    std::memcpy(&slot.to.sin_addr, &setup.remote->bytes[12], 4);
     message.msg_name = &slot.to;
     message.msg_namelen = sizeof slot.to;
-    write_packet(state, slot.packet);
+    write_packet(setup, slot.packet);
     slot.iov = {slot.packet.data(), EOIP_OUTER_HLEN};
-    if (state.local != Address()) {
+    if (setup.local) {
         in_pktinfo info{};
-        std::memcpy(&info.ipi_spec_dst, &state.local.bytes[12], 4);
+        std::memcpy(&info.ipi_spec_dst, &setup.local->bytes[12], 4);
         put_control(message, IPPROTO_IP, IP_PKTINFO, info);
     }
     if (takes_protocol_) {
@@ -178,27 +177,26 @@ void KeepaliveSocket::write_message(Slot &slot, msghdr &message) const
     }
 }
 
-void KeepaliveSocket::write_message6(Slot &slot, msghdr &message)
+void KeepaliveSocket::write_message6(const Setup &setup, Slot &slot,
+                                     msghdr &message)
 {
-    const KeepaliveState &state = slot.tunnel->keepalive;
-
     slot.to6 = {};
     slot.to6.sin6_family = AF_INET6;
-    slot.to6.sin6_addr = to_in6(state.remote);
+    slot.to6.sin6_addr = to_in6(*setup.remote);
     message.msg_name = &slot.to6;
     message.msg_namelen = sizeof slot.to6;
-    eoip_put_header6(slot.packet.data(), state.key);
+    eoip_put_header6(slot.packet.data(), setup.config.out_key.value);
     slot.iov = {slot.packet.data(), EOIP6_HLEN};
-    if (state.local != Address()) {
+    if (setup.local) {
         in6_pktinfo info{};
-        info.ipi6_addr = to_in6(state.local);
+        info.ipi6_addr = to_in6(*setup.local);
         put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
     }
-    put_control(message, IPPROTO_IPV6, IPV6_TCLASS, int{state.tos});
-    put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{state.ttl});
+    put_control(message, IPPROTO_IPV6, IPV6_TCLASS, int{setup.config.tos.value_or(0)});
+    put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{setup.config.ttl.value_or(kDefaultTtl)});
 }
 
-void KeepaliveSocket::send(eoip_tunnel *tunnel)
+void KeepaliveSocket::send(eoip_tunnel *tunnel, const Setup &setup)
 {
     Slot &slot = slots_[n_];
     msghdr &message = messages_[n_].msg_hdr;
@@ -213,11 +211,11 @@ void KeepaliveSocket::send(eoip_tunnel *tunnel)
     message.msg_iovlen = 1;
     message.msg_control = slot.control;
     if (is_ipv6()) {
-        write_message6(slot, message);
+        write_message6(setup, slot, message);
     } else {
-        write_message(slot, message);
+        write_message(setup, slot, message);
     }
-    if (const auto mark = tunnel->keepalive.mark) {
+    if (const auto mark = setup.config.egress_pkt_mark) {
         put_control(message, SOL_SOCKET, SO_MARK, *mark);
     }
     if (!message.msg_controllen) {

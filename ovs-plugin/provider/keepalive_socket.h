@@ -19,6 +19,7 @@
 
 #include "eoip/keepalive.h"
 #include "eoip/wire.h"
+#include "setup.h"
 
 struct eoip_tunnel;
 
@@ -51,9 +52,9 @@ public:
     // -1 while it is not open.
     [[nodiscard]] int fd() const { return fd_; }
 
-    // Sends a keepalive as tunnel->keepalive says, with others: no later than
-    // the next flush().  The caller holds what guards that state.
-    void send(eoip_tunnel *tunnel);
+    // Sends a keepalive as 'setup' says, whose remote end is known, with others:
+    // no later than the next flush().
+    void send(eoip_tunnel *tunnel, const Setup &setup);
     void flush();
 
     // Tells of what has come, but not of so much that deadlines would pass.
@@ -83,8 +84,10 @@ private:
     [[nodiscard]] bool set(int level, int option, int value) const;
     [[nodiscard]] bool knows(int level, int option) const;
     [[nodiscard]] bool set_up() const;
-    void write_message(Slot &slot, msghdr &message) const;
-    static void write_message6(Slot &slot, msghdr &message);
+    void write_message(const Setup &setup, Slot &slot,
+                       msghdr &message) const;
+    static void write_message6(const Setup &setup, Slot &slot,
+                               msghdr &message);
     bool receive_some();
     void take(const msghdr &message, std::size_t bytes);
     void take6(msghdr &message, std::size_t bytes);

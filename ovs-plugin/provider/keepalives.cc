@@ -213,16 +213,16 @@ bool is_device(const char *name)
 // 'egress' is where OVS's route to the peer leads.
 void send_keepalive(eoip_tunnel *tunnel, const char *egress)
 {
-    const Address &remote = tunnel->keepalive.remote;
+    const Setup &setup = tunnel->setup();
 
-    if (remote == Address()) {
+    if (!setup.remote) {
         done(tunnel, EDESTADDRREQ);
     } else if (!*egress) {
         done(tunnel, ENETUNREACH);
     } else if (!is_device(egress)) {
         done(tunnel, ENODEV);
     } else {
-        (remote.is_ipv4() ? raw4 : raw6).send(tunnel);
+        (setup.remote->is_ipv4() ? raw4 : raw6).send(tunnel, setup);
     }
 }
 
@@ -338,10 +338,10 @@ KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
     const Time noted(state.heard_at.load(std::memory_order_relaxed));
     KeepaliveReport report;
 
-    report.state = state.flow_based
+    report.flow_based = tunnel->setup().flow_based();
+    report.state = report.flow_based
                        ? kFlowBased
                        : keepalive_state_name(state.machine.state());
-    report.flow_based = state.flow_based;
     report.link_is_up = state.machine.link_is_up();
     report.since = state.machine.since();
     report.heard = state.machine.last_heard();
@@ -363,28 +363,19 @@ void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
     start(calls_);
 
     const std::lock_guard lock(mutex);
-    const Setup &setup = *tunnel->setup;
-    const Config &config = setup.config;
+    const Setup &setup = tunnel->setup();
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
 
-    if (config.remote.kind == Endpoint::Kind::learn) {
+    if (setup.learns()) {
         somebody_learns = true;
     }
     state.netdev = netdev;
-    state.flow_based = config.remote.kind == Endpoint::Kind::flow
-                       || config.in_key.flow || config.out_key.flow;
-    state.remote = setup.remote.value_or(Address());
-    state.local = setup.local.value_or(Address());
-    state.key = config.out_key.value;
-    state.ttl = config.ttl.value_or(kDefaultTtl);
-    state.tos = config.tos.value_or(0);
-    state.dont_fragment = config.dont_fragment;
-    state.mark = config.egress_pkt_mark;
     // Equal for equal names, so that a restart does not move a tunnel.
     const unsigned phase = std::hash<std::string>{}(tunnel->name) % 1000;
-    state.machine.configure(state.flow_based ? std::nullopt : config.keepalive,
-                            phase, now());
+    state.machine.configure(
+        setup.flow_based() ? std::nullopt : setup.config.keepalive, phase,
+        now());
     settle(tunnel, before);
     seq_change(queue_seq);
 }

@@ -11,6 +11,7 @@
 #include "tunnel.h"
 
 #include <atomic>
+#include <utility>
 
 #include "util.h"
 #include <config.h>
@@ -59,9 +60,8 @@ std::optional<Address> take_stranger(LearningState &state)
 void learning_commit(eoip_tunnel *tunnel)
 {
     LearningState &state = tunnel->learning;
-    const Setup &setup = *tunnel->setup;
-    const bool learns = setup.config.remote.kind == Endpoint::Kind::learn;
-    const auto peer = learns ? setup.remote : std::nullopt;
+    const Setup &setup = tunnel->setup();
+    const auto peer = setup.learns() ? setup.remote : std::nullopt;
 
     if (!met_seq) {
         met_seq = seq_create();
@@ -72,8 +72,7 @@ void learning_commit(eoip_tunnel *tunnel)
         state.since = Time(time_msec());
         state.machine.set_peer(peer.has_value());
     }
-    state.takes_ipv6 = setup.config.out_key.value <= EOIP6_KEY_MAX;
-    state.is_free = learns && state.machine.is_free();
+    state.is_free = setup.learns() && state.machine.is_free();
     take_stranger(state);
 }
 
@@ -93,7 +92,7 @@ using namespace eoip;
 
 bool eoip_tunnel_learns(const eoip_tunnel *tunnel)
 {
-    return tunnel->prepared.config.remote.kind == Endpoint::Kind::learn;
+    return tunnel->prepared->learns();
 }
 
 bool eoip_learning_meet(eoip_tunnel *tunnel, const in6_addr *remote,
@@ -108,7 +107,7 @@ bool eoip_learning_meet(eoip_tunnel *tunnel, const in6_addr *remote,
         || stranger == to_address(*local) || !stranger.is_host()
         || stranger.is_link_local()
         || (!stranger.is_ipv4()
-            && !state.takes_ipv6.load(std::memory_order_relaxed))) {
+            && tunnel->setup().config.out_key.value > EOIP6_KEY_MAX)) {
         return false;
     }
     if (state.room.compare_exchange_strong(empty, Room::filling)) {
@@ -150,8 +149,8 @@ bool eoip_learning_look(eoip_tunnel *tunnel, uint64_t rx_packets,
     if (!is_free || !stranger || stranger == state.peer) {
         return false;
     }
-    Setup setup = *tunnel->setup;
+    Setup setup = tunnel->setup();
     setup.remote = stranger;
-    prepare(*tunnel, setup, ovs_options, match);
+    prepare(*tunnel, std::move(setup), ovs_options, match);
     return true;
 }

@@ -111,14 +111,14 @@ bool Setup::has_names() const
 }
 
 Setup resolve_all(const Config &config, eoip_resolver *resolve,
-                  const std::optional<Setup> &old)
+                  const Setup &old)
 {
     Setup setup{config, {}, {}};
-    if (old && keeps_remote(config, old->config)) {
-        setup.remote = old->remote;
+    if (keeps_remote(config, old.config)) {
+        setup.remote = old.remote;
     }
-    if (old && old->config.local == config.local) {
-        setup.local = old->local;
+    if (old.config.local == config.local) {
+        setup.local = old.local;
     }
     setup.remote = address_of(config.remote, resolve, setup.remote);
     setup.local = address_of(config.local, resolve, setup.local);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A tunnel's configuration, the addresses that its host names stand for, and
-// what Open vSwitch and the packet path are told of both.  Main thread.
+// what Open vSwitch and the packet path are told of both.  Main thread, but for
+// reading.
 
 #ifndef EOIP_SETUP_H
 #define EOIP_SETUP_H
@@ -26,7 +27,8 @@ namespace eoip {
 }
 
 // A configuration and what its host names stand for.  The addresses are empty
-// where there is none: not yet, or because the end is "any" or "flow".
+// where there is none: not yet, or because the end is "any" or "flow".  Never
+// changed once it is in force.
 struct Setup {
     Config config;
     std::optional<Address> remote;
@@ -35,6 +37,20 @@ struct Setup {
     bool operator==(const Setup &) const = default;
     [[nodiscard]] bool resolved() const;
     [[nodiscard]] bool has_names() const;
+    [[nodiscard]] bool learns() const
+    {
+        return config.remote.kind == Endpoint::Kind::learn;
+    }
+    // True if the flows say who the remote end is.
+    [[nodiscard]] bool any_remote() const
+    {
+        return config.remote.kind == Endpoint::Kind::flow;
+    }
+    // True if the flows say that or the keys: nobody is there to watch.
+    [[nodiscard]] bool flow_based() const
+    {
+        return any_remote() || config.in_key.flow || config.out_key.flow;
+    }
 };
 
 // True if 'end' is a host name or a peer to be learned, and has no address
@@ -44,7 +60,7 @@ struct Setup {
 
 // Looks up the host names in 'config', which may be new or the one in 'old'.
 [[nodiscard]] Setup resolve_all(const Config &config, eoip_resolver *resolve,
-                                const std::optional<Setup> &old);
+                                const Setup &old);
 
 // Adds the options of OVS's own tunnels that say the same for the tunnel
 // 'number'.  All is said in full: where OVS has a default, ours may differ.

@@ -44,13 +44,13 @@ constexpr const char *kKernelDevice = "eoip_sys";
 
 std::string state_text(const eoip_shown &shown)
 {
-    const Setup &setup = *shown.tunnel->setup;
+    const Setup &setup = shown.tunnel->setup();
 
     if (shown.in_kernel && kernel_device_is_off(kKernelDevice)) {
         return std::string("down, the device ") + kKernelDevice
                + " is off (ip link set " + kKernelDevice + " up)";
     }
-    if (setup.config.remote.kind == Endpoint::Kind::learn && !setup.remote) {
+    if (setup.learns() && !setup.remote) {
         return "waiting for a peer to learn";
     }
     if (!eoip_keepalive_link_is_up(shown.tunnel)) {
@@ -59,7 +59,7 @@ std::string state_text(const eoip_shown &shown)
     if (!setup.resolved()) {
         return "waiting for the address of a host name";
     }
-    if (setup.config.remote.kind == Endpoint::Kind::flow) {
+    if (setup.any_remote()) {
         return kFlowBased;
     }
     if (!*shown.egress) {
@@ -98,7 +98,7 @@ void put(json *object, const char *name, const std::string &value)
 
 json *keepalive_json(const eoip_tunnel *tunnel)
 {
-    const auto &config = tunnel->setup->config.keepalive;
+    const auto &config = tunnel->setup().config.keepalive;
     const KeepaliveReport report = keepalive_report(tunnel);
     json *object = json_object_create();
 
@@ -123,7 +123,7 @@ json *learning_json(const eoip_tunnel *tunnel)
     json *object = json_object_create();
 
     put(object, "learn_after",
-        tunnel->setup->config.learn_after.count() / 1000);
+        tunnel->setup().config.learn_after.count() / 1000);
     put(object, "not_the_peer", static_cast<long long>(report.not_the_peer));
     if (report.peer) {
         put(object, "peer", format_address(*report.peer));
@@ -177,7 +177,7 @@ json *reassembly_json()
 
 json *tunnel_json(const eoip_shown &shown)
 {
-    const Setup &setup = *shown.tunnel->setup;
+    const Setup &setup = shown.tunnel->setup();
     json *object = json_object_create();
     json *statistics = json_object_create();
 
@@ -188,7 +188,7 @@ json *tunnel_json(const eoip_shown &shown)
     json_object_put(object, "out_key", key_json(setup.config.out_key));
     put(object, "state", state_text(shown));
     json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
-    if (setup.config.remote.kind == Endpoint::Kind::learn) {
+    if (setup.learns()) {
         json_object_put(object, "learning", learning_json(shown.tunnel));
     }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <ctime>
+#include <utility>
 #include <vector>
 
 #include "eoip/mss.h"
@@ -51,12 +52,12 @@ void add_time(smap *status, const char *name, Time when)
 
 }  // namespace
 
-void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+void prepare(eoip_tunnel &tunnel, Setup setup, smap *ovs_options,
              eoip_match *match)
 {
-    tunnel.prepared = setup;
     add_ovs_options(ovs_options, setup, tunnel.number);
     *match = match_of(setup, tunnel.number);
+    tunnel.prepared = std::make_unique<Setup>(std::move(setup));
 }
 
 }  // namespace eoip
@@ -64,6 +65,11 @@ void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
 eoip_tunnel::eoip_tunnel(const char *name_)
     : name(name_), number(1 + eoip::next_number.fetch_add(1))
 {
+}
+
+eoip_tunnel::~eoip_tunnel()
+{
+    delete in_force.load();
 }
 
 bool eoip_can_be_remote(const in6_addr *address)
@@ -111,7 +117,7 @@ char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
     const auto parsed = parse(options);
     if (parsed.errors.empty()) {
         eoip::prepare(*tunnel,
-                      eoip::resolve_all(parsed.config, resolve, tunnel->setup),
+                      eoip::resolve_all(parsed.config, resolve, tunnel->setup()),
                       ovs_options, match);
         return nullptr;
     }
@@ -131,32 +137,31 @@ bool eoip_tunnel_foresee(const eoip_tunnel *tunnel, const smap *options,
     if (!parsed.errors.empty()) {
         return false;
     }
-    *match = eoip::match_of(
-        eoip::resolve_all(parsed.config, resolve, tunnel->setup),
-        tunnel->number);
-    *learns = parsed.config.remote.kind == eoip::Endpoint::Kind::learn;
+    const auto setup =
+        eoip::resolve_all(parsed.config, resolve, tunnel->setup());
+    *match = eoip::match_of(setup, tunnel->number);
+    *learns = setup.learns();
     return true;
 }
 
-void eoip_tunnel_commit(eoip_tunnel *tunnel)
+void eoip_tunnel_commit(eoip_tunnel *tunnel,
+                        void (*postpone)(void (*function)(void *aux),
+                                         void *aux))
 {
-    tunnel->setup = tunnel->prepared;
-    tunnel->resolved = tunnel->prepared.resolved();
-    tunnel->clamp_mss = tunnel->prepared.config.clamp_tcp_mss;
-    tunnel->inherit_df = tunnel->prepared.config.inherit_df;
-    tunnel->any_remote =
-        tunnel->prepared.config.remote.kind == eoip::Endpoint::Kind::flow;
+    postpone(
+        [](void *setup) { delete static_cast<eoip::Setup *>(setup); },
+        tunnel->in_force.exchange(tunnel->prepared.release()));
     eoip::learning_commit(tunnel);
 }
 
 bool eoip_tunnel_has_any_remote(const eoip_tunnel *tunnel)
 {
-    return tunnel->any_remote.load(std::memory_order_relaxed);
+    return tunnel->setup().any_remote();
 }
 
 bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
 {
-    return tunnel->inherit_df.load(std::memory_order_relaxed);
+    return tunnel->setup().config.inherit_df;
 }
 
 static void set_underlay_mtu(eoip_tunnel &tunnel, int mtu)
@@ -169,7 +174,7 @@ static void set_underlay_mtu(eoip_tunnel &tunnel, int mtu)
 
 bool eoip_tunnel_clamps_mss(const eoip_tunnel *tunnel)
 {
-    return tunnel->clamp_mss.load(std::memory_order_relaxed);
+    return tunnel->setup().config.clamp_tcp_mss;
 }
 
 void eoip_tunnel_clamp_mss(const eoip_tunnel *tunnel, size_t outer_hlen,
@@ -190,31 +195,28 @@ bool eoip_tunnel_resolve(eoip_tunnel *tunnel, eoip_resolver *resolve,
     if (!eoip_tunnel_has_names(tunnel)) {
         return false;
     }
-    const eoip::Setup setup =
-        eoip::resolve_all(tunnel->setup->config, resolve, tunnel->setup);
-    if (setup == *tunnel->setup) {
+    const eoip::Setup &now = tunnel->setup();
+    eoip::Setup setup = eoip::resolve_all(now.config, resolve, now);
+    if (setup == now) {
         return false;
     }
-    eoip::prepare(*tunnel, setup, ovs_options, match);
+    eoip::prepare(*tunnel, std::move(setup), ovs_options, match);
     return true;
 }
 
 bool eoip_tunnel_is_resolved(const eoip_tunnel *tunnel)
 {
-    return tunnel->resolved.load(std::memory_order_relaxed);
+    return tunnel->setup().resolved();
 }
 
 bool eoip_tunnel_has_names(const eoip_tunnel *tunnel)
 {
-    return tunnel->setup && tunnel->setup->has_names();
+    return tunnel->setup().has_names();
 }
 
 void eoip_tunnel_correct_config(const eoip_tunnel *tunnel, smap *config)
 {
-    if (!tunnel->setup) {
-        return;
-    }
-    const eoip::Setup &setup = *tunnel->setup;
+    const eoip::Setup &setup = tunnel->setup();
     auto correct = [config](const char *name, const eoip::Endpoint &end,
                             const std::optional<eoip::Address> &address) {
         if (eoip::unresolved(end, address)) {
@@ -238,14 +240,14 @@ static void add_addresses(const eoip_tunnel *tunnel, smap *status)
                              : "unresolved");
         }
     };
-    add("remote_address", tunnel->setup->config.remote, tunnel->setup->remote);
-    add("local_address", tunnel->setup->config.local, tunnel->setup->local);
+    const eoip::Setup &setup = tunnel->setup();
+    add("remote_address", setup.config.remote, setup.remote);
+    add("local_address", setup.config.local, setup.local);
 }
 
 static void add_learned(const eoip_tunnel *tunnel, smap *status)
 {
-    if (!tunnel->setup
-        || tunnel->setup->config.remote.kind != eoip::Endpoint::Kind::learn) {
+    if (!tunnel->setup().learns()) {
         return;
     }
     const eoip::LearningReport report = eoip::learning_report(tunnel);

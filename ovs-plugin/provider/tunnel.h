@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -51,16 +52,8 @@ struct KeepaliveState {
     Keepalive machine;
     Time queued = Time::max();  // Deadline in the queue.
     void *netdev = nullptr;     // While it is there.
-    bool flow_based = false;
     std::uint64_t rx_packets = 0;  // When last looked at.
     int error = 0;                 // Why it was not sent: an errno.
-    Address remote;                // None: not known.
-    Address local;                 // None: by route.
-    std::uint16_t key = 0;
-    std::uint8_t ttl = 0;
-    std::uint8_t tos = 0;
-    bool dont_fragment = false;
-    std::optional<std::uint32_t> mark;
 };
 
 // What learning.cc keeps for a tunnel.
@@ -69,7 +62,6 @@ struct LearningState {
 
     // What any thread may read or say.
     std::atomic<bool> is_free{false};     // The place of the peer.
-    std::atomic<bool> takes_ipv6{false};  // The key is not too large for it.
     std::atomic<Room> room{Room::empty};  // For one stranger.
     Address stranger;  // Of who fills the room, then of the main thread.
 
@@ -113,22 +105,27 @@ void keepalive_forget();
 void learning_commit(eoip_tunnel *tunnel);
 
 // As eoip_tunnel_prepare(), with addresses and all.
-void prepare(eoip_tunnel &tunnel, const Setup &setup, smap *ovs_options,
+void prepare(eoip_tunnel &tunnel, Setup setup, smap *ovs_options,
              eoip_match *match);
 
 }  // namespace eoip
 
 struct eoip_tunnel {
     explicit eoip_tunnel(const char *name_);
+    ~eoip_tunnel();
+    eoip_tunnel(const eoip_tunnel &) = delete;
+    eoip_tunnel &operator=(const eoip_tunnel &) = delete;
+
+    // What is in force.  Any thread, until it quiesces.
+    [[nodiscard]] const eoip::Setup &setup() const
+    {
+        return *in_force.load(std::memory_order_acquire);
+    }
 
     const std::string name;
-    const std::uint32_t number;        // This tunnel's own.
-    std::optional<eoip::Setup> setup;  // In force.  Main thread only.
-    eoip::Setup prepared;              // Main thread only.
-    std::atomic<bool> resolved{true};  // Of 'setup', for the other threads.
-    std::atomic<bool> clamp_mss{true};
-    std::atomic<bool> inherit_df{false};
-    std::atomic<bool> any_remote{false};
+    const std::uint32_t number;  // This tunnel's own.
+    std::atomic<eoip::Setup *> in_force{new eoip::Setup};
+    std::unique_ptr<eoip::Setup> prepared;  // Main thread only.
     std::atomic<int> underlay_mtu{1500};
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;

@@ -9,7 +9,7 @@
 // OVS's findings first: they say which of the kernel's headers it adds to.
 #include <config.h>
 
-#include "tunnel.h"
+#include "clamping.h"
 
 #include <compare>
 #include <map>

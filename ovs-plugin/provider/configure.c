@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "clamping.h"
 #include "dns-resolve.h"
 #include "eoip-hooks.h"
 #include "log.h"
@@ -17,6 +18,7 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "packets.h"
+#include "reassemblers.h"
 #include "smap.h"
 #include "timeval.h"
 

@@ -2,7 +2,7 @@
 //
 // The packet path's way from C to what frames say of the packets around them.
 
-#include "eoip-provider.h"
+#include "frames.h"
 
 #include "eoip/frame.h"
 

@@ -5,7 +5,6 @@
 #include "headers.h"
 
 #include "csum.h"
-#include "eoip-provider.h"
 #include "flow.h"
 #include "netdev-eoip.h"
 #include "netdev-native-tnl.h"

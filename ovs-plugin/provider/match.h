@@ -9,9 +9,9 @@
 #ifndef EOIP_MATCH_H
 #define EOIP_MATCH_H 1
 
-#include "eoip-provider.h"
 #include "netdev.h"
 #include "ovs-atomic.h"
+#include "tunnel.h"
 
 struct match_node;
 

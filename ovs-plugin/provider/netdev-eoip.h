@@ -12,10 +12,11 @@
 
 #include <net/if.h>
 
-#include "eoip-provider.h"
+#include "keepalives.h"
 #include "match.h"
 #include "netdev-provider.h"
 #include "netdev-vport-private.h"
+#include "tunnel.h"
 
 struct netdev_eoip {
     struct netdev_vport vport;  /* First, because OVS casts to it. */

@@ -14,15 +14,16 @@
 #include <netinet/ip6.h>
 
 #include "dp-packet.h"
-#include "eoip-provider.h"
 #include "eoip/wire6.h"
 #include "fragments.h"
+#include "frames.h"
 #include "headers.h"
 #include "ids.h"
 #include "log.h"
 #include "match.h"
 #include "ovs-compat.h"
 #include "packets.h"
+#include "tunnel.h"
 
 /* Drops. */
 

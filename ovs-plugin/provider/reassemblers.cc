@@ -6,7 +6,7 @@
 // Fragments of one packet may come to different threads, so the reassemblers
 // are shared; there are several so that threads seldom meet.
 
-#include "eoip-provider.h"
+#include "reassemblers.h"
 
 #include <array>
 #include <atomic>

@@ -9,6 +9,7 @@
 
 #include "eoip-hooks.h"
 #include "netdev-vport.h"
+#include "show.h"
 #include "smap.h"
 #include "unixctl.h"
 

@@ -1,18 +1,53 @@
-// SPDX-License-Identifier: Apache-2.0
-//
-// A tunnel's configuration, the addresses that its host names stand for, and
-// what Open vSwitch and the packet path are told of both.  Main thread, but for
-// reading.
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A tunnel's configuration, the addresses that its host names stand for, and
+ * what Open vSwitch and the packet path are told of both.  Main thread, but for
+ * reading. */
 
 #ifndef EOIP_SETUP_H
-#define EOIP_SETUP_H
+#define EOIP_SETUP_H 1
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <netinet/in.h>
+
+#include <linux/eoip.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What decides which packets belong to a tunnel.  All zeros in what does not
+ * matter, so that it can be hashed and compared as bytes. */
+struct eoip_match {
+    struct in6_addr remote; /* 0 if 'remote_flow'. */
+    struct in6_addr local;  /* 0 if any or 'local_flow'. */
+    uint16_t key;           /* Incoming; 0 if 'key_flow'. */
+    uint8_t remote_flow;
+    uint8_t local_flow;
+    uint8_t key_flow;
+    uint8_t anybody;        /* Not of packets: whom the tunnel may learn. */
+    uint8_t pad[2];
+};
+
+/* Looks up the address of host 'name' without blocking and stores it in
+ * '*address'.  Returns false if there is none, now or ever. */
+typedef bool eoip_resolver(const char *name, struct in6_addr *address);
+
+/* True for what one other host can have, and routes can lead to. */
+bool eoip_can_be_remote(const struct in6_addr *address);
+
+#ifdef __cplusplus
+}
 
 #include <bit>
 #include <cstdint>
 #include <optional>
 
-#include "eoip-provider.h"
 #include "eoip/options.h"
+
+struct smap;
 
 namespace eoip {
 
@@ -71,4 +106,6 @@ void add_ovs_options(smap *options, const Setup &setup, std::uint32_t number);
 
 }  // namespace eoip
 
-#endif  // EOIP_SETUP_H
+#endif /* __cplusplus */
+
+#endif /* setup.h */

@@ -4,6 +4,9 @@
 // from it.  Called by report.c in the main thread.
 
 #include "kernel_device.h"
+#include "show.h"
+
+#include "reassemblers.h"
 #include "tunnel.h"
 
 #include <algorithm>

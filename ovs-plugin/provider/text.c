@@ -4,7 +4,7 @@
 
 #include "text.h"
 
-#include "eoip-provider.h"
+#include "eoip/drops.h"
 #include "eoip/wire6.h"
 #include "headers.h"
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "eoip/mss.h"
+#include "reassemblers.h"
 
 #include "util.h"
 #include <config.h>

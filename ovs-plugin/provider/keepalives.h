@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keepalives.  A thread of its own sends them and watches the peers. */
+
+#ifndef EOIP_KEEPALIVES_H
+#define EOIP_KEEPALIVES_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <netinet/in.h>
+
+struct eoip_tunnel;
+struct smap;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the thread asks about a tunnel's netdev. */
+struct eoip_port {
+    uint64_t rx_packets;    /* Frames that the tunnel has received. */
+    char egress[16];        /* Device that the route leads to, or "". */
+};
+
+/* What the thread calls: all may be called by any thread, and not block.
+ * 'poll' returns false if it is a bad moment; 'find' returns the tunnel that
+ * packets from 'remote' to 'local' with 'key' belong to, or NULL; 'unclaimed'
+ * accounts for a keepalive that the kernel has let pass and no tunnel has. */
+struct eoip_keepalive_calls {
+    bool (*poll)(void *netdev, struct eoip_port *);
+    struct eoip_tunnel *(*find)(const struct in6_addr *remote,
+                                const struct in6_addr *local, uint16_t key);
+    void (*unclaimed)(const struct in6_addr *remote,
+                      const struct in6_addr *local, uint16_t key);
+};
+
+/* Main thread: takes over the tunnel's configuration.  'netdev' must stay
+ * until eoip_keepalive_stop(). */
+void eoip_keepalive_configure(struct eoip_tunnel *, void *netdev,
+                              const struct eoip_keepalive_calls *);
+void eoip_keepalive_stop(struct eoip_tunnel *);
+
+/* Any thread: the tunnel has received a keepalive. */
+void eoip_keepalive_heard(struct eoip_tunnel *);
+
+/* Any thread: false if the peer is known to be gone; and how often that has
+ * changed. */
+bool eoip_keepalive_link_is_up(const struct eoip_tunnel *);
+long long eoip_keepalive_resets(const struct eoip_tunnel *);
+
+/* Main thread: the next netdev whose state has changed, or NULL; and to wait
+ * for one. */
+void *eoip_keepalive_next_changed(void);
+void eoip_keepalive_wait(void);
+
+void eoip_keepalive_get_status(const struct eoip_tunnel *, struct smap *);
+
+#ifdef __cplusplus
+}
+
+#include <atomic>
+#include <optional>
+
+#include "eoip/keepalive.h"
+
+namespace eoip {
+
+// What keepalives.cc keeps for a tunnel.
+struct KeepaliveState {
+    // What any thread may read or say.
+    std::atomic<Time::rep> heard_at{0};  // Last keepalive; 0: none yet.
+    std::atomic<bool> eager{false};      // The next one is urgent,
+    std::atomic<bool> is_noted{false};   // and has come: see note_heard().
+    eoip_tunnel *next_noted = nullptr;
+    std::atomic<bool> link_is_up{true};
+    std::atomic<long long> resets{0};  // Times that the link changed.
+
+    // Guarded by the mutex of keepalives.cc.
+    Keepalive machine;
+    Time queued = Time::max();  // Deadline in the queue.
+    void *netdev = nullptr;     // While it is there.
+    std::uint64_t rx_packets = 0;  // When last looked at.
+    int error = 0;                 // Why it was not sent: an errno.
+};
+
+// The state of a tunnel whose peer or keys are up to the flows.
+inline constexpr const char *kFlowBased = "flow-based";
+
+// How a tunnel's keepalives are.
+struct KeepaliveReport {
+    const char *state;
+    bool flow_based;
+    bool link_is_up;
+    Time since;
+    std::optional<Time> heard;
+    Time now;
+    int error;  // Why the last one was not sent, an errno; or 0.
+};
+[[nodiscard]] KeepaliveReport keepalive_report(const eoip_tunnel *tunnel);
+
+// When no thread can hear of the tunnel any more: forgets it.
+void keepalive_forget();
+
+}  // namespace eoip
+
+#endif /* __cplusplus */
+
+#endif /* keepalives.h */

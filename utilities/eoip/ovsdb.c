@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The eoip ports of a database of Open vSwitch: see ovsdb.h.
- *
- * Every change goes the same way: a function puts it into a transaction, which
- * is made anew when another client was faster; then we wait until ovs-vswitchd
- * says that it has caught up (cur_cfg reaches our next_cfg).
+ * The eoip ports of a database of Open vSwitch: see ovsdb.h and
+ * ovsdb_client.h.
  */
 
-#include "ovsdb.h"
-
-#include <errno.h>
+#include "ovsdb_client.h"
 
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-idl.h"
@@ -18,28 +13,14 @@
 #include "util.h"
 #include "vswitch-idl.h"
 
-struct eoip_ovsdb {
-    struct ovsdb_idl *idl;
-    char *remote;
-    int timeout_s;
-};
-
-/* What a transaction shall change; 'options' is NULL to remove the port. */
-struct change {
-    const char *bridge;         /* NULL: the port exists. */
-    const char *name;
-    const struct smap *options;
-};
-
-static long long int
-deadline(const struct eoip_ovsdb *db)
+long long int
+ovsdb_deadline(const struct eoip_ovsdb *db)
 {
     return time_msec() + db->timeout_s * 1000LL;
 }
 
-/* Waits for something to happen.  Returns false once it is too late. */
-static bool
-block_until(struct eoip_ovsdb *db, long long int deadline_ms)
+bool
+ovsdb_block_until(struct eoip_ovsdb *db, long long int deadline_ms)
 {
     ovsdb_idl_wait(db->idl);
     poll_timer_wait_until(deadline_ms);
@@ -48,8 +29,8 @@ block_until(struct eoip_ovsdb *db, long long int deadline_ms)
     return time_msec() < deadline_ms;
 }
 
-static char *
-connection_error(const struct eoip_ovsdb *db)
+char *
+ovsdb_connection_error(const struct eoip_ovsdb *db)
 {
     int error = ovsdb_idl_get_last_error(db->idl);
     return xasprintf("cannot talk to the database of Open vSwitch at %s (%s):"
@@ -99,11 +80,11 @@ eoip_ovsdb_open(const char *remote, int timeout_s, struct eoip_ovsdb **dbp)
     ovsdb_idl_set_leader_only(db->idl, false);
     add_columns(db->idl);
 
-    end = deadline(db);
+    end = ovsdb_deadline(db);
     ovsdb_idl_run(db->idl);
     while (!ovsdb_idl_has_ever_connected(db->idl)) {
-        if (!ovsdb_idl_is_alive(db->idl) || !block_until(db, end)) {
-            error = connection_error(db);
+        if (!ovsdb_idl_is_alive(db->idl) || !ovsdb_block_until(db, end)) {
+            error = ovsdb_connection_error(db);
             eoip_ovsdb_close(db);
             return error;
         }
@@ -124,8 +105,8 @@ eoip_ovsdb_close(struct eoip_ovsdb *db)
 
 /* Looking. */
 
-static bool
-is_eoip(const struct ovsrec_interface *iface)
+bool
+ovsdb_is_eoip(const struct ovsrec_interface *iface)
 {
     return !strcmp(iface->type, "eoip");
 }
@@ -147,7 +128,7 @@ list_port(const struct ovsrec_bridge *bridge, const struct ovsrec_port *port,
             .n_counters = iface->n_statistics,
         };
 
-        if (is_eoip(iface)) {
+        if (ovsdb_is_eoip(iface)) {
             each(&shown, aux);
         }
     }
@@ -161,7 +142,7 @@ eoip_ovsdb_list(struct eoip_ovsdb *db,
 
     ovsdb_idl_run(db->idl);
     if (!ovsdb_idl_is_alive(db->idl)) {
-        return connection_error(db);
+        return ovsdb_connection_error(db);
     }
     OVSREC_BRIDGE_FOR_EACH (bridge, db->idl) {
         for (size_t i = 0; i < bridge->n_ports; i++) {
@@ -171,8 +152,8 @@ eoip_ovsdb_list(struct eoip_ovsdb *db,
     return NULL;
 }
 
-static const struct ovsrec_bridge *
-find_bridge(const struct eoip_ovsdb *db, const char *name)
+const struct ovsrec_bridge *
+ovsdb_find_bridge(const struct eoip_ovsdb *db, const char *name)
 {
     const struct ovsrec_bridge *bridge;
 
@@ -184,33 +165,14 @@ find_bridge(const struct eoip_ovsdb *db, const char *name)
     return NULL;
 }
 
-static const struct ovsrec_interface *
-find_interface(const struct eoip_ovsdb *db, const char *name)
+const struct ovsrec_interface *
+ovsdb_find_interface(const struct eoip_ovsdb *db, const char *name)
 {
     const struct ovsrec_interface *iface;
 
     OVSREC_INTERFACE_FOR_EACH (iface, db->idl) {
         if (!strcmp(iface->name, name)) {
             return iface;
-        }
-    }
-    return NULL;
-}
-
-/* The port that has the interface 'name', and the bridge that has the port. */
-static const struct ovsrec_port *
-find_port(const struct eoip_ovsdb *db, const char *name,
-          const struct ovsrec_bridge **bridgep)
-{
-    OVSREC_BRIDGE_FOR_EACH (*bridgep, db->idl) {
-        for (size_t i = 0; i < (*bridgep)->n_ports; i++) {
-            const struct ovsrec_port *port = (*bridgep)->ports[i];
-
-            for (size_t j = 0; j < port->n_interfaces; j++) {
-                if (!strcmp(port->interfaces[j]->name, name)) {
-                    return port;
-                }
-            }
         }
     }
     return NULL;
@@ -233,274 +195,18 @@ char *
 eoip_ovsdb_check_free(struct eoip_ovsdb *db, const char *bridge,
                       const char *name)
 {
-    if (!find_bridge(db, bridge)) {
+    if (!ovsdb_find_bridge(db, bridge)) {
         return xasprintf("there is no bridge %s: make it with \"ovs-vsctl"
                          " add-br %s\", or choose one of those that"
                          " \"ovs-vsctl list-br\" shows", bridge, bridge);
     }
-    if (has_port(db, name) || find_interface(db, name)
-        || find_bridge(db, name)) {
+    if (has_port(db, name) || ovsdb_find_interface(db, name)
+        || ovsdb_find_bridge(db, name)) {
         return xasprintf("%s: Open vSwitch has a port of this name: choose"
                          " another with name IF, or \"eoip change\" that one"
                          " if it is a tunnel", name);
     }
     return NULL;
-}
-
-/* Changing.  Each function here puts a change into a transaction. */
-
-static char *
-put_add(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
-        const struct change *change)
-{
-    struct ovsrec_interface *iface;
-    struct ovsrec_port *port;
-    char *error;
-
-    error = eoip_ovsdb_check_free(db, change->bridge, change->name);
-    if (error) {
-        return error;
-    }
-    iface = ovsrec_interface_insert(txn);
-    ovsrec_interface_set_name(iface, change->name);
-    ovsrec_interface_set_type(iface, "eoip");
-    ovsrec_interface_set_options(iface, change->options);
-    port = ovsrec_port_insert(txn);
-    ovsrec_port_set_name(port, change->name);
-    ovsrec_port_set_interfaces(port, &iface, 1);
-    ovsrec_bridge_update_ports_addvalue(find_bridge(db, change->bridge), port);
-    return NULL;
-}
-
-static char *
-put_set(struct eoip_ovsdb *db, const struct change *change)
-{
-    const struct ovsrec_interface *iface = find_interface(db, change->name);
-
-    if (!iface || !is_eoip(iface)) {
-        return xasprintf("%s: the tunnel is gone meanwhile", change->name);
-    }
-    ovsrec_interface_verify_options(iface);
-    ovsrec_interface_set_options(iface, change->options);
-    return NULL;
-}
-
-static char *
-put_remove(struct eoip_ovsdb *db, const struct change *change)
-{
-    const struct ovsrec_bridge *bridge;
-    const struct ovsrec_port *port = find_port(db, change->name, &bridge);
-
-    if (!port) {
-        return xasprintf("%s: the tunnel is gone meanwhile", change->name);
-    }
-    if (port->n_interfaces > 1) {
-        return xasprintf("%s: the tunnel is a member of the bond %s: take it"
-                         " out with ovs-vsctl first", change->name,
-                         port->name);
-    }
-    /* What nothing refers to is removed by the database itself. */
-    ovsrec_bridge_update_ports_delvalue(bridge, port);
-    return NULL;
-}
-
-static char *
-put_change(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
-           const struct change *change)
-{
-    return (change->bridge ? put_add(db, txn, change)
-            : change->options ? put_set(db, change)
-            : put_remove(db, change));
-}
-
-static enum ovsdb_idl_txn_status
-commit(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn, long long int end)
-{
-    enum ovsdb_idl_txn_status status;
-
-    while ((status = ovsdb_idl_txn_commit(txn)) == TXN_INCOMPLETE) {
-        ovsdb_idl_txn_wait(txn);
-        if (!block_until(db, end)) {
-            break;
-        }
-    }
-    return status;
-}
-
-/* Tries 'change' once.  Stores what ovs-vswitchd has to catch up with, and
- * whether another try makes sense. */
-static char *
-try_change(struct eoip_ovsdb *db, const struct change *change,
-           long long int end, int64_t *next_cfg, bool *again)
-{
-    const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(db->idl);
-    struct ovsdb_idl_txn *txn;
-    char *error = NULL;
-
-    *again = false;
-    if (!ovs) {
-        return xasprintf("the database at %s is empty: start Open vSwitch"
-                         " with ovs-ctl or its service", db->remote);
-    }
-    txn = ovsdb_idl_txn_create(db->idl);
-    ovsdb_idl_txn_add_comment(txn, "eoip: %s", change->name);
-    error = put_change(db, txn, change);
-    if (error) {
-        ovsdb_idl_txn_abort(txn);
-    } else {
-        ovsdb_idl_txn_increment(txn, &ovs->header_,
-                                &ovsrec_open_vswitch_col_next_cfg, false);
-        switch (commit(db, txn, end)) {
-        case TXN_SUCCESS:
-            *next_cfg = ovsdb_idl_txn_get_increment_new_value(txn);
-            break;
-        case TXN_UNCHANGED:
-            *next_cfg = 0;
-            break;
-        case TXN_TRY_AGAIN:
-            *again = true;
-            break;
-        case TXN_INCOMPLETE:
-            error = connection_error(db);
-            ovsdb_idl_txn_abort(txn);
-            break;
-        case TXN_UNCOMMITTED:
-        case TXN_ABORTED:
-        case TXN_NOT_LOCKED:
-        case TXN_ERROR:
-        default:
-            error = xasprintf("%s: the database refuses the change: %s",
-                              change->name, ovsdb_idl_txn_get_error(txn));
-            break;
-        }
-    }
-    ovsdb_idl_txn_destroy(txn);
-    return error;
-}
-
-static char *
-wait_for_vswitchd(struct eoip_ovsdb *db, int64_t next_cfg, long long int end)
-{
-    for (;;) {
-        const struct ovsrec_open_vswitch *ovs;
-
-        ovsdb_idl_run(db->idl);
-        ovs = ovsrec_open_vswitch_first(db->idl);
-        if (ovs && ovs->cur_cfg >= next_cfg) {
-            return NULL;
-        }
-        if (!ovsdb_idl_is_alive(db->idl)) {
-            return connection_error(db);
-        }
-        if (!block_until(db, end)) {
-            return xasprintf("ovs-vswitchd has not taken the change within"
-                             " %d seconds: start it, or give it more time"
-                             " with --timeout=SECS", db->timeout_s);
-        }
-    }
-}
-
-/* An error after *committed became true leaves the change in the database. */
-static char *
-make_change(struct eoip_ovsdb *db, const struct change *change,
-            bool *committed)
-{
-    long long int end = deadline(db);
-    int64_t next_cfg = 0;
-    bool again;
-    char *error;
-
-    *committed = false;
-    for (;;) {
-        unsigned int seqno = ovsdb_idl_get_seqno(db->idl);
-
-        error = try_change(db, change, end, &next_cfg, &again);
-        if (error || !again) {
-            break;
-        }
-        while (seqno == ovsdb_idl_get_seqno(db->idl)) {
-            if (!ovsdb_idl_is_alive(db->idl) || !block_until(db, end)) {
-                return connection_error(db);
-            }
-        }
-    }
-    if (!error) {
-        *committed = true;
-        error = wait_for_vswitchd(db, next_cfg, end);
-    }
-    return error;
-}
-
-/* Makes 'change', and makes 'undo' if that did not work out.  Nobody waits for
- * the latter: what stopped the one may stop the other. */
-static char *
-make_or_undo(struct eoip_ovsdb *db, const struct change *change,
-             const struct change *undo, char **errorp)
-{
-    const struct ovsrec_interface *iface;
-    bool committed, undone;
-    int64_t next_cfg;
-    bool again;
-    char *error, *undo_error;
-
-    *errorp = NULL;
-    error = make_change(db, change, &committed);
-    if (!error) {
-        iface = find_interface(db, change->name);
-        *errorp = iface ? nullable_xstrdup(iface->error) : NULL;
-    }
-    if ((!error || !committed) && !*errorp) {
-        return error;
-    }
-    do {
-        undo_error = try_change(db, undo, deadline(db), &next_cfg, &again);
-        undone = !undo_error;
-    } while (undone && again && block_until(db, deadline(db)));
-    if (!undone) {
-        char *both = xasprintf("%s; and it could not be undone: %s",
-                               error ? error : *errorp, undo_error);
-        free(error);
-        free(undo_error);
-        return both;
-    }
-    return error;
-}
-
-char *
-eoip_ovsdb_add(struct eoip_ovsdb *db, const char *bridge, const char *name,
-               const struct smap *options, char **errorp)
-{
-    struct change change = { bridge, name, options };
-    struct change undo = { NULL, name, NULL };
-
-    return make_or_undo(db, &change, &undo, errorp);
-}
-
-char *
-eoip_ovsdb_set(struct eoip_ovsdb *db, const char *name,
-               const struct smap *options, char **errorp)
-{
-    const struct ovsrec_interface *iface = find_interface(db, name);
-    struct smap before = SMAP_INITIALIZER(&before);
-    struct change change = { NULL, name, options };
-    struct change undo = { NULL, name, &before };
-    char *error;
-
-    if (iface) {
-        smap_clone(&before, &iface->options);
-    }
-    error = make_or_undo(db, &change, &undo, errorp);
-    smap_destroy(&before);
-    return error;
-}
-
-char *
-eoip_ovsdb_remove(struct eoip_ovsdb *db, const char *name)
-{
-    struct change change = { NULL, name, NULL };
-    bool committed;
-
-    return make_change(db, &change, &committed);
 }
 
 void

@@ -2,9 +2,9 @@
 /*
  * The eoip ports of a database of Open vSwitch, for bridge.cc.
  *
- * OVS's client of OVSDB does not compile as C++, so ovsdb.c faces it, and this
- * header faces ovsdb.c.  A function that returns "char *" returns NULL, or in
- * one sentence what went wrong, which the caller frees.
+ * OVS's client of OVSDB does not compile as C++, so ovsdb.c and ovsdb_change.c
+ * face it, and this header faces them.  A function that returns "char *"
+ * returns NULL, or in one sentence what went wrong, which the caller frees.
  */
 #ifndef EOIP_UTILITIES_OVSDB_H
 #define EOIP_UTILITIES_OVSDB_H

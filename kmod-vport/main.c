@@ -60,5 +60,6 @@ module_exit(eoip_exit);
 MODULE_DESCRIPTION("Ethernet over IP as MikroTik routers speak it");
 MODULE_AUTHOR("The authors of EoIP for Open vSwitch");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(EOIP_VERSION);
 MODULE_ALIAS_RTNL_LINK("eoip");
 MODULE_ALIAS_NETDEV("eoip0");

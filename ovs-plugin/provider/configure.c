@@ -21,6 +21,7 @@
 #include "reassemblers.h"
 #include "smap.h"
 #include "timeval.h"
+#include "versions.h"
 
 /* How often, in milliseconds, host names are looked up again, learned peers
  * looked after, and fragments let go of that have waited for too long.  The
@@ -315,6 +316,7 @@ tell_kernel(void)
         netdev_close(vports[i]);
     }
     eoip_clamping_update(ports, n, EOIP_DPIF_PORT);
+    eoip_version_log(n > 0);
     free(ports);
     free(vports);
 }

@@ -68,7 +68,7 @@ int eoip_get_status(const struct netdev *, struct smap *);
 int eoip_get_stats(const struct netdev *, struct netdev_stats *);
 int eoip_get_custom_stats(const struct netdev *, struct netdev_custom_stats *);
 
-/* Registers ovs-appctl eoip/show. */
+/* Registers ovs-appctl eoip/show and eoip/version. */
 void eoip_report_init(void);
 
 #endif /* netdev-eoip.h */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is said of tunnels: status and statistics for OVSDB and OpenFlow, and
- * ovs-appctl eoip/show. */
+ * ovs-appctl eoip/show and eoip/version. */
 
 #include <config.h>
 
@@ -12,6 +12,7 @@
 #include "show.h"
 #include "smap.h"
 #include "unixctl.h"
+#include "versions.h"
 
 int
 eoip_get_config(const struct netdev *netdev, struct smap *config)
@@ -128,6 +129,37 @@ compare_shown(const void *a_, const void *b_)
     return strcmp(a->name, b->name);
 }
 
+/* Parses the arguments of eoip/show.  Returns NULL and stores whether JSON is
+ * asked for and the port, or NULL for all of them; or returns an error, which
+ * the caller must free. */
+static char *
+parse_show(int argc, const char *argv[], bool *json, const char **port)
+{
+    *json = false;
+    *port = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+
+        if (!strcmp(arg, "-f") || !strcmp(arg, "--format")) {
+            const char *format = i + 1 < argc ? argv[++i] : "";
+
+            if (strcmp(format, "json") && strcmp(format, "text")) {
+                return xasprintf("%s %s: the format is \"text\" or \"json\"",
+                                 arg, format);
+            }
+            *json = !strcmp(format, "json");
+        } else if (arg[0] == '-') {
+            return xasprintf("unknown option %s: there is only "
+                             "-f (or --format) text|json", arg);
+        } else if (*port) {
+            return xasprintf("%s: only one port can be named", arg);
+        } else {
+            *port = arg;
+        }
+    }
+    return NULL;
+}
+
 static void
 eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
           void *aux OVS_UNUSED)
@@ -139,7 +171,7 @@ eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
     char *reply;
     bool json;
 
-    reply = eoip_show_parse(argc, argv, &json, &port);
+    reply = parse_show(argc, argv, &json, &port);
     if (reply) {
         unixctl_command_reply_error(conn, reply);
         free(reply);
@@ -170,9 +202,21 @@ eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
     free(vports);
 }
 
+static void
+eoip_version(struct unixctl_conn *conn, int argc OVS_UNUSED,
+             const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    char *reply = eoip_version_format();
+
+    unixctl_command_reply(conn, reply);
+    free(reply);
+}
+
 void
 eoip_report_init(void)
 {
+    eoip_version_log(false);
+    unixctl_command_register("eoip/version", "", 0, 0, eoip_version, NULL);
     unixctl_command_register("eoip/show", "[-f text|json] [port]", 0, 3,
                              eoip_show, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "reassemblers.h"
 #include "tunnel.h"
+#include "versions.h"
 
 #include <algorithm>
 #include <atomic>
@@ -226,8 +227,17 @@ json *show_json(std::span<const eoip_shown> shown, bool all,
         json_object_put(object, "unclaimed", unclaimed);
         json_object_put(object, "reassembly", reassembly_json());
     }
-    if (std::any_of(shown.begin(), shown.end(),
-                    [](const eoip_shown &one) { return one.in_kernel; })) {
+    const bool in_kernel =
+        std::any_of(shown.begin(), shown.end(),
+                    [](const eoip_shown &one) { return one.in_kernel; });
+    if (all) {
+        json *warnings = json_array_create_empty();
+        for (const std::string &sentence : version_warnings(in_kernel)) {
+            json_array_add(warnings, json_string_create(sentence.c_str()));
+        }
+        json_object_put(object, "warnings", warnings);
+    }
+    if (in_kernel) {
         json *kernel = json_object_create();
         for (const auto &[name, value] : read_kernel_counters(kKernelDevice)) {
             put(kernel, name.c_str(), static_cast<long long>(value));
@@ -406,39 +416,18 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
             lines += "packets that no tunnel is known of:\n" + counted;
         }
     }
+    if (get(object, "warnings")) {
+        const bool in_kernel = get(object, kKernelDevice);
+        for (const std::string &sentence : version_warnings(in_kernel)) {
+            lines += "warning: " + sentence + "\n";
+        }
+    }
     return lines;
 }
 
 }  // namespace
 
 }  // namespace eoip
-
-char *eoip_show_parse(int argc, const char *argv[], bool *json,
-                      const char **port)
-{
-    *json = false;
-    *port = nullptr;
-    for (int i = 1; i < argc; i++) {
-        const std::string_view arg = argv[i];
-        if (arg == "-f" || arg == "--format") {
-            const std::string_view format = i + 1 < argc ? argv[++i] : "";
-            if (format != "json" && format != "text") {
-                return xasprintf("%s %s: the format is \"text\" or \"json\"",
-                                 arg.data(), format.data());
-            }
-            *json = format == "json";
-        } else if (arg.starts_with('-')) {
-            return xasprintf("unknown option %s: there is only "
-                             "-f (or --format) text|json",
-                             arg.data());
-        } else if (*port) {
-            return xasprintf("%s: only one port can be named", arg.data());
-        } else {
-            *port = arg.data();
-        }
-    }
-    return nullptr;
-}
 
 char *eoip_show_format(const eoip_shown *shown, size_t n, bool all,
                        bool as_json)

@@ -25,12 +25,6 @@ struct eoip_shown {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-/* Parses the 'argc' arguments of the command at 'argv'.  Returns NULL and
- * stores whether JSON is asked for and the port, or NULL for all of them;
- * or returns an error, which the caller must free. */
-char *eoip_show_parse(int argc, const char *argv[], bool *json,
-                      const char **port);
-
 /* Returns the 'n' tunnels at 'shown' as text or JSON, to be freed by the
  * caller.  'all' adds what no tunnel claims. */
 char *eoip_show_format(const struct eoip_shown *shown, size_t n, bool all,

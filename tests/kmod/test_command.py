@@ -62,6 +62,25 @@ def refuse(bed, line, *pieces, status=1):
                 bed.exec("a", "ip", "-d", "-j", "link", "show"), before)
 
 
+def test_old_module(bed):
+    """One that runs on after another was installed is named."""
+    own = open("/sys/module/eoip/srcversion").read().strip()
+    with tempfile.TemporaryDirectory() as folder:
+        for installed, status in (own, 0), ("0123456789", 1):
+            with open(f"{folder}/modinfo", "w") as script:
+                script.write(f"#!/bin/sh\n[ $2 = version ] && echo 9.9.9 || "
+                             f"echo {installed}\n")
+            os.chmod(f"{folder}/modinfo", 0o755)
+            done = bed.call("a", "env", f"PATH={folder}:{os.environ['PATH']}",
+                            *environment(), "check")
+            check_equal(f"exit status of eoip check ({done.stdout})",
+                        done.returncode, status)
+            check_equal("a sentence", "version 9.9.9" in done.stdout,
+                        status == 1)
+    said = eoip(bed, "version")
+    check("module: eoip 0." in said, f"eoip version says {said}")
+
+
 def check_options(bed, name, **expected):
     seen = bed.options("a", name)
     check_equal(f"options of {name}",

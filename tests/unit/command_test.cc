@@ -65,6 +65,7 @@ TEST(CommandLine, KnowsEveryVerbAndItsAlias)
     EXPECT_EQ(accept("show").verb, Verb::list);
     EXPECT_EQ(accept("").verb, Verb::list);
     EXPECT_EQ(accept("version").verb, Verb::version);
+    EXPECT_EQ(accept("check").verb, Verb::check);
     EXPECT_EQ(accept("help").verb, Verb::help);
     EXPECT_EQ(accept("del e1").verb, Verb::del);
     EXPECT_EQ(accept("monitor").verb, Verb::monitor);
@@ -76,6 +77,7 @@ TEST(CommandLine, TakesUniquePrefixesOfVerbs)
     EXPECT_EQ(accept("a tid 1 r 192.0.2.2").verb, Verb::add);
     EXPECT_EQ(accept("n tid 1 r 192.0.2.2").verb, Verb::add);
     EXPECT_EQ(accept("c n e1 ttl 1").verb, Verb::change);
+    EXPECT_EQ(accept("ch n e1 ttl 1").verb, Verb::change);
     EXPECT_EQ(accept("se n e1 ttl 1").verb, Verb::change);
     EXPECT_EQ(accept("l").verb, Verb::list);
     EXPECT_EQ(accept("sh").verb, Verb::list);

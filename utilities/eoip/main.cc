@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <linux/eoip.h>
+
 #include "util.h"
 extern "C" {
 #include "fatal-signal.h"
@@ -23,6 +25,7 @@ extern "C" {
 #include "json.h"
 #include "kernel.h"
 #include "print.h"
+#include "versions.h"
 #include "words.h"
 
 namespace eoip {
@@ -37,6 +40,7 @@ constexpr std::string_view kUsage =
   list | show [IF]                   all tunnels in a table, or all of one
   stats [IF]                         counters, with the reasons of drops
   monitor                            say what changes, until interrupted
+  check                        say what is not as it should be
   version, help
 
 Without "bridge" a tunnel is a link of the kernel; with it, a port of that
@@ -99,6 +103,8 @@ private:
     int list();
     int stats();
     int monitor();
+    int check();
+    int version();
 
     std::string list_all(std::vector<Tunnel> &tunnels);
     std::string find(Tunnel &tunnel);
@@ -331,6 +337,25 @@ int Command::monitor()
     }
 }
 
+int Command::check()
+{
+    const Versions found = versions(request_.timeout_s);
+    for (const std::string &sentence : found.warnings) {
+        print(sentence + "\n");
+    }
+    return found.warnings.empty() ? 0 : kFailed;
+}
+
+int Command::version()
+{
+    const Versions found = versions(request_.timeout_s);
+    print("eoip " EOIP_VERSION "\n" + found.text);
+    for (const std::string &sentence : found.warnings) {
+        print("warning: " + sentence + "\n");
+    }
+    return 0;
+}
+
 int Command::run()
 {
     switch (request_.verb) {
@@ -347,8 +372,9 @@ int Command::run()
     case Verb::monitor:
         return monitor();
     case Verb::version:
-        print("eoip " EOIP_VERSION "\n");
-        return 0;
+        return version();
+    case Verb::check:
+        return check();
     case Verb::help:
         print(std::string(kUsage));
         return 0;

@@ -26,15 +26,16 @@ constexpr std::size_t kNameMax = IFNAMSIZ - 1;
 struct VerbName {
     std::string_view name;
     Verb verb;
+    bool whole = false;  // Never shortened: "c" is change, as of old.
 };
 
 constexpr VerbName kVerbs[] = {
-    {"add", Verb::add},       {"new", Verb::add},
-    {"change", Verb::change}, {"set", Verb::change},
-    {"list", Verb::list},     {"show", Verb::list},
-    {"del", Verb::del},       {"monitor", Verb::monitor},
-    {"stats", Verb::stats},   {"version", Verb::version},
-    {"help", Verb::help},
+    {"add", Verb::add},         {"new", Verb::add},
+    {"change", Verb::change},   {"set", Verb::change},
+    {"list", Verb::list},       {"show", Verb::list},
+    {"del", Verb::del},         {"monitor", Verb::monitor},
+    {"stats", Verb::stats},     {"check", Verb::check, true},
+    {"version", Verb::version}, {"help", Verb::help},
 };
 
 // True for an option of the core's table that has no word of its own.
@@ -90,6 +91,11 @@ template <typename Entry, typename Meaning>
             return &entry;
         }
         all.push_back(entry.name);
+        if constexpr (requires { entry.whole; }) {
+            if (entry.whole) {
+                continue;
+            }
+        }
         if (!text.empty() && entry.name.starts_with(text)) {
             near.push_back(entry.name);
             ambiguous |= found && meaning(*found) != meaning(entry);

@@ -17,7 +17,17 @@
 
 namespace eoip {
 
-enum class Verb { add, change, list, del, monitor, stats, version, help };
+enum class Verb {
+    add,
+    change,
+    list,
+    del,
+    monitor,
+    stats,
+    check,
+    version,
+    help
+};
 
 struct Request {
     Verb verb = Verb::list;

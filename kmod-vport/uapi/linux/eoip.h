@@ -13,6 +13,9 @@
 
 #include <linux/types.h>
 
+/* The release of all that is made of this source, and of the module. */
+#define EOIP_VERSION	"0.2.0"
+
 /* EoIP is GRE version 1 with a key and a protocol number of its own.  [cap] */
 #define EOIP_IPPROTO	47
 #define EOIP_MAGIC	0x20016400U

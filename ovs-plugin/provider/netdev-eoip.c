@@ -217,8 +217,9 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
         && !strcmp(dp_type, "system")) {
         free(*errp);
         *errp = xasprintf("%s: the kernel, which is the datapath of bridge "
-                          "%s, has no EoIP: install the package eoip-dkms, or "
-                          "set datapath_type=netdev on the bridge",
+                          "%s, has no EoIP: install the package "
+                          "openvswitch-eoip-dkms, or set "
+                          "datapath_type=netdev on the bridge",
                           netdev_get_name(netdev), bridge);
     }
 }

@@ -358,8 +358,8 @@ def test_without_the_module(bed):
         raise Skip("eoip is built into this kernel")
     modules.unload("eoip")
     with no_autoload():
-        refuse(bed, "add tid 1 name e1 remote 192.0.2.2", "eoip-dkms",
-               "bridge BR", "datapath_type=netdev")
+        refuse(bed, "add tid 1 name e1 remote 192.0.2.2",
+               "openvswitch-eoip-dkms", "bridge BR", "datapath_type=netdev")
         check_equal("list", eoip(bed, "list"), "")
 
 

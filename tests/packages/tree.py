@@ -20,7 +20,8 @@ from sandbox import Failure, Skip, check, run, until  # noqa: E402
 HERE = os.path.dirname(os.path.realpath(__file__))
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
                "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-PACKAGES = "debian-archive-keyring,iproute2,iputils-ping,procps"
+PACKAGES = ("debian-archive-keyring,iproute2,iputils-ping,procps,"
+            "unattended-upgrades")
 
 
 def must(*command, **options):
@@ -31,14 +32,31 @@ def must(*command, **options):
     return done.stdout.strip()
 
 
-def make(folder):
-    """A minimal Debian of this machine's release."""
+def machine_sources():
+    """This machine's release, and where apt gets it from."""
     with open("/etc/os-release") as release:
         names = dict(line.rstrip().split("=", 1) for line in release
                      if "=" in line)
-    sources = [path for pattern in ("sources.list", "sources.list.d/*.list",
-                                    "sources.list.d/*.sources")
-               for path in glob.glob(f"/etc/apt/{pattern}")]
+    return names["VERSION_CODENAME"].strip('"'), [
+        path for pattern in ("sources.list", "sources.list.d/*.list",
+                             "sources.list.d/*.sources")
+        for path in glob.glob(f"/etc/apt/{pattern}")]
+
+
+def other_sources(suite):
+    """Another release, from where this machine gets its own."""
+    lines = must("apt-get", "indextargets", "--format",
+                 "$(REPO_URI) $(CODENAME)", "Created-By: Packages",
+                 "Origin: Debian").splitlines()
+    own = [uri for uri, codename in map(str.split, lines)
+           if "-" not in codename]
+    check(own, "apt knows of no archive of Debian")
+    return suite, [own[0]]
+
+
+def make(folder, suite=None):
+    """A minimal Debian, of this machine's release if no other is named."""
+    suite, sources = other_sources(suite) if suite else machine_sources()
     options = [line for line in must("apt-config", "dump").splitlines()
                if line.startswith("Acquire::")
                and not line.endswith(' "";')]
@@ -46,10 +64,13 @@ def make(folder):
         conf.write("\n".join(options) + "\n")
     must("mmdebstrap", "--mode=root", "--variant=apt", "--quiet",
          "--skip=cleanup/apt", f"--include={PACKAGES}",
-         f"--aptopt={folder}/apt.conf", names["VERSION_CODENAME"].strip('"'),
-         f"{folder}/tree", *sources, timeout=240)
+         f"--aptopt={folder}/apt.conf", suite, f"{folder}/tree", *sources,
+         timeout=300)
     for name in "resolv.conf", "hosts":
         shutil.copyfile(f"/etc/{name}", f"{folder}/tree/etc/{name}")
+    # Debian 13's uuid-runtime, say, brings systemd along with its own.
+    must("chroot", f"{folder}/tree", "dpkg-divert", "--local", "--rename",
+         "--add", "/usr/bin/systemctl", env=ENVIRONMENT)
     shutil.copy(f"{HERE}/systemctl", f"{folder}/tree/usr/bin/systemctl")
     # The sites load none; without one only the userspace datapath is there.
     os.makedirs(f"{folder}/tree/etc/modprobe.d", exist_ok=True)
@@ -93,12 +114,15 @@ class Site:
         self.process.stdout.close()
         run("ip", "netns", "delete", self.netns)
 
-    def try_exec(self, *command, timeout=120.0, network=True):
-        """Without `network` it has the machine's own."""
+    def command(self, *command, network=True):
+        """What runs it here; without `network` it has the machine's own."""
         where = ["-n"] if network else []
         # The kernel's modules are the machine's.
-        return run("nsenter", "-t", self.pid, "-m", "-p", "-r", "-w", *where,
-                   "setpriv", "--bounding-set=-sys_module", *command,
+        return ("nsenter", "-t", self.pid, "-m", "-p", "-r", "-w", *where,
+                "setpriv", "--bounding-set=-sys_module", *command)
+
+    def try_exec(self, *command, timeout=120.0, network=True):
+        return run(*self.command(*command, network=network),
                    timeout=timeout, env=ENVIRONMENT)
 
     def exec(self, *command, **options):

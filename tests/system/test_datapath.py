@@ -84,7 +84,8 @@ def test_without_the_module(sandbox):
                       "e1", "type=eoip", "options:key=1234",
                       f"options:remote_ip={ADDRESS['b']}")
         error = sandbox.error("a")
-        for words in "e1:", "eoip-dkms", "datapath_type=netdev", "br0":
+        for words in ("e1:", "openvswitch-eoip-dkms", "datapath_type=netdev",
+                      "br0"):
             check(words in error, f"{words} is missing in: {error}")
         check("\n" not in error and len(error) < 200, f"it says {error!r}")
         check_equal("ofport", sandbox.get("a", "e1", "ofport"), "-1")

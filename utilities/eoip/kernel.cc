@@ -313,9 +313,9 @@ void put_options(nl_msg *message, const Options &options)
     case EOPNOTSUPP:
         return about
                + "this kernel has no links of kind eoip: install the package "
-                 "eoip-dkms, which brings the module eoip, or give bridge BR "
-                 "with a bridge of datapath_type=netdev, which needs no "
-                 "module";
+                 "openvswitch-eoip-dkms, which brings the module eoip, or "
+                 "give bridge BR with a bridge of datapath_type=netdev, which "
+                 "needs no module";
     case EPERM:
     case EACCES:
         return about + "not permitted: only root may make and change links";

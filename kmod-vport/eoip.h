@@ -19,6 +19,7 @@
 #define _EOIP_H
 
 #include <linux/atomic.h>
+#include <linux/if_vlan.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/rhashtable-types.h>
@@ -110,20 +111,30 @@ struct eoip_net {
 };
 
 /*
- * Finds the frame's network header behind its VLAN tags, and has it in linear
- * memory if it is IP; skb->data is the frame's MAC header.  Nonzero if what
- * the frame says of itself is not there.
+ * Set the network header of the frame @skb, whose skb->data is its MAC header,
+ * to what follows its VLAN tags, and have it in linear memory if it is IP's.
+ * Return nonzero if what the frame says of itself is not there.
  */
 static inline int eoip_frame_parse(struct sk_buff *skb)
 {
-	/* Older kernels say true where newer ones say 0. */
-	BUILD_BUG_ON(__same_type(skb_vlan_inet_prepare(skb, false), bool));
+	__be16 type = skb->protocol;
+	unsigned int ip_len = 0;
+	int mac_len = ETH_HLEN;
 
 	/* The tags stand behind the addresses, whatever an earlier device
 	 * knew of them.
 	 */
 	skb->mac_len = 0;
-	return skb_vlan_inet_prepare(skb, false);
+	if (eth_type_vlan(type))
+		type = __vlan_get_protocol(skb, type, &mac_len);
+	if (type == htons(ETH_P_IP))
+		ip_len = sizeof(struct iphdr);
+	else if (type == htons(ETH_P_IPV6))
+		ip_len = sizeof(struct ipv6hdr);
+	if (!pskb_may_pull(skb, mac_len + ip_len))
+		return -EINVAL;
+	skb_set_network_header(skb, mac_len);
+	return 0;
 }
 
 /* Return the id of the EoIPv6 header @hdr, or -1 if it is none. */

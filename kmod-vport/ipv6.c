@@ -145,6 +145,9 @@ struct dst_entry *eoip_ipv6_route(const struct eoip_device *device,
 	dst = cache ? dst_cache_get_ip6(cache, &path->local) : NULL;
 	if (dst)
 		return dst;
+	/* With ipv6.disable=1 there are no addresses and no table of routes. */
+	if (!ipv6_mod_enabled())
+		return ERR_PTR(-EAFNOSUPPORT);
 	if (!eoip_ipv6_may_send_from(device, path))
 		return ERR_PTR(-EADDRNOTAVAIL);
 	dst = ip6_dst_lookup_flow(device->net, NULL, &fl6, NULL);

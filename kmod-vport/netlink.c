@@ -7,6 +7,7 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <net/net_namespace.h>
@@ -41,7 +42,7 @@ static int eoip_check_family(const struct eoip_params *params,
 			       "eoip: a link-local remote needs a link, for it is another host on each");
 		return -EINVAL;
 	}
-	if (ipv6 && !IS_ENABLED(CONFIG_IPV6)) {
+	if (ipv6 && !ipv6_mod_enabled()) {
 		NL_SET_ERR_MSG(extack, "eoip: this kernel has no IPv6");
 		return -EAFNOSUPPORT;
 	}

@@ -21,6 +21,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <net/gro.h>
 #include <net/protocol.h>
@@ -271,7 +272,7 @@ int __init eoip_offload_init(void)
 		return err;
 	eoip_gre = READ_ONCE(*slot);
 	eoip_offload_ipv4 = cmpxchg(slot, eoip_gre, &eoip_offload) == eoip_gre;
-	eoip_offload_ipv6 = IS_ENABLED(CONFIG_IPV6) &&
+	eoip_offload_ipv6 = ipv6_mod_enabled() &&
 			    !cmpxchg(eoip_offload_slot(true), NULL,
 				     &eoip6_offload);
 	return 0;

@@ -8,6 +8,7 @@
 #include <linux/icmpv6.h>
 #include <linux/if_bridge.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/inet_dscp.h>
@@ -108,7 +109,7 @@ static int eoip_path_by_flow(struct eoip_path *path, struct sk_buff *skb,
 		.df = eoip_compat_tun_df(key),
 		.ipv6 = ip_tunnel_info_af(info) == AF_INET6,
 	};
-	if (path->ipv6 && !IS_ENABLED(CONFIG_IPV6))
+	if (path->ipv6 && !ipv6_mod_enabled())
 		return EOIP_KMOD_DROP_IPV6_UNDERLAY;
 	if (id > (path->ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX))
 		return EOIP_KMOD_DROP_KEY_OUT_OF_RANGE;
@@ -199,7 +200,7 @@ static void eoip_send_too_big(struct sk_buff *skb, u32 mtu)
 	    (ip_hdr(skb)->frag_off & htons(IP_DF)))
 		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 			      htonl(mtu));
-	if (IS_ENABLED(CONFIG_IPV6) && skb->protocol == htons(ETH_P_IPV6))
+	if (ipv6_mod_enabled() && skb->protocol == htons(ETH_P_IPV6))
 		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The attributes of a link of kind "eoip": what each may be, in itself and
+ * The attributes of a link of ours: what each may be, in itself and
  * beside others of the same message, and what it means.
  */
 #include <linux/etherdevice.h>
 #include <linux/if_link.h>
+#include <net/ip.h>
 #include <net/netlink.h>
 
 #include "compat.h"
@@ -31,6 +32,7 @@ const struct nla_policy eoip_policy[IFLA_EOIP_MAX + 1] = {
 	[IFLA_EOIP_COLLECT_METADATA]	= { .type = NLA_FLAG },
 	[IFLA_EOIP_KEEPALIVE_INTERVAL]	= { .type = NLA_U32 },
 	[IFLA_EOIP_KEEPALIVE_RETRIES]	= { .type = NLA_U8 },
+	[IFLA_EOIP_TTL_INHERIT]		= { .type = NLA_U8 },
 	[IFLA_EOIP_CLAMP_MSS]		= { .type = NLA_U8 },
 	[IFLA_EOIP_MSS_RULE]		=
 		NLA_POLICY_NESTED(eoip_mss_rule_policy),
@@ -105,7 +107,7 @@ static int eoip_validate_numbers(struct nlattr *data[],
 	struct nlattr *df = data[IFLA_EOIP_DF];
 	struct nlattr *interval = data[IFLA_EOIP_KEEPALIVE_INTERVAL];
 
-	if (id && ntohl(nla_get_be32(id)) > EOIP_KEY_MAX) {
+	if (id && nla_get_u32(id) > EOIP_KEY_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, id,
 				    "eoip: id must be from 0 to 65535");
 		return -ERANGE;
@@ -124,6 +126,12 @@ static int eoip_validate_numbers(struct nlattr *data[],
 	    nla_get_u32(interval) > EOIP_KEEPALIVE_INTERVAL_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, interval,
 				    "eoip: keepalive interval must be from 0 (none) to 65535 seconds");
+		return -ERANGE;
+	}
+	if (data[IFLA_EOIP_TTL_INHERIT] &&
+	    nla_get_u8(data[IFLA_EOIP_TTL_INHERIT]) > 1) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_EOIP_TTL_INHERIT],
+				    "eoip: ttl-inherit must be 0 or 1");
 		return -ERANGE;
 	}
 	if (data[IFLA_EOIP_CLAMP_MSS] &&
@@ -181,13 +189,16 @@ void eoip_parse(struct eoip_params *params, struct nlattr *data[])
 	if (data[IFLA_EOIP_LINK])
 		params->link = nla_get_u32(data[IFLA_EOIP_LINK]);
 	if (data[IFLA_EOIP_ID])
-		params->id = ntohl(nla_get_be32(data[IFLA_EOIP_ID]));
+		params->id = nla_get_u32(data[IFLA_EOIP_ID]);
 	if (data[IFLA_EOIP_LOCAL])
 		params->local = eoip_get_address(data[IFLA_EOIP_LOCAL]);
 	if (data[IFLA_EOIP_REMOTE])
 		params->remote = eoip_get_address(data[IFLA_EOIP_REMOTE]);
 	if (data[IFLA_EOIP_TTL])
-		params->ttl = nla_get_u8(data[IFLA_EOIP_TTL]);
+		params->ttl = nla_get_u8(data[IFLA_EOIP_TTL]) ?: IPDEFTTL;
+	if (data[IFLA_EOIP_TTL_INHERIT])
+		params->ttl = nla_get_u8(data[IFLA_EOIP_TTL_INHERIT]) ?
+			      0 : params->ttl ?: IPDEFTTL;
 	if (data[IFLA_EOIP_TOS])
 		params->tos = nla_get_u8(data[IFLA_EOIP_TOS]);
 	if (data[IFLA_EOIP_DF])

@@ -170,7 +170,7 @@ int eoip_validate_mss_rule(struct nlattr *data[], struct nlattr *tb[],
 void eoip_parse(struct eoip_params *params, struct nlattr *data[]);
 
 /* netlink.c */
-extern struct rtnl_link_ops eoip_link_ops;
+extern struct rtnl_link_ops eoip_link_ops, eoip_link_ops_ipv6;
 int eoip_newlink(struct net *underlay, struct net_device *dev,
 		 struct nlattr *tb[], struct nlattr *data[],
 		 struct netlink_ext_ack *extack);

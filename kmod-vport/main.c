@@ -28,8 +28,14 @@ static int __init eoip_init(void)
 	err = rtnl_link_register(&eoip_link_ops);
 	if (err)
 		goto exit_offload;
+
+	err = rtnl_link_register(&eoip_link_ops_ipv6);
+	if (err)
+		goto exit_links;
 	return 0;
 
+exit_links:
+	rtnl_link_unregister(&eoip_link_ops);
 exit_offload:
 	eoip_offload_exit();
 exit_ipv6:
@@ -46,6 +52,7 @@ exit_tunnels:
  */
 static void __exit eoip_exit(void)
 {
+	rtnl_link_unregister(&eoip_link_ops_ipv6);
 	rtnl_link_unregister(&eoip_link_ops);
 	eoip_offload_exit();
 	eoip_ipv6_exit();
@@ -62,4 +69,5 @@ MODULE_AUTHOR("The authors of EoIP for Open vSwitch");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(EOIP_VERSION);
 MODULE_ALIAS_RTNL_LINK("eoip");
+MODULE_ALIAS_RTNL_LINK("eoipv6");
 MODULE_ALIAS_NETDEV("eoip0");

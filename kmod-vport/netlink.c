@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Links of kind "eoip" over rtnetlink: what a message does.  All checks come
+ * Links of the kinds "eoip" and "eoipv6" over rtnetlink: what a message does.  All checks come
  * first, those of single attributes in attributes.c; a refused message changes
  * nothing and says in one sentence what was wrong.  Everything here runs under
  * RTNL.
@@ -18,13 +18,24 @@
 #include "eoip.h"
 
 /* What is wrong with parameters in relation to each other. */
-static int eoip_check_family(const struct eoip_params *params,
+static int eoip_check_family(const struct net_device *dev,
+			     const struct eoip_params *params,
 			     struct netlink_ext_ack *extack)
 {
 	bool ipv6 = eoip_params_are_ipv6(params);
 
-	if (params->external)
+	if (params->external && dev->rtnl_link_ops == &eoip_link_ops)
 		return 0;
+	if (params->external) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: an external device is of kind eoip, for both families");
+		return -EINVAL;
+	}
+	if (ipv6 != (dev->rtnl_link_ops == &eoip_link_ops_ipv6)) {
+		NL_SET_ERR_MSG(extack,
+			       "eoip: a link of kind eoip has an IPv4 remote, one of kind eoipv6 an IPv6 remote");
+		return -EAFNOSUPPORT;
+	}
 	if (!ipv6_addr_any(&params->local) &&
 	    ipv6_addr_v4mapped(&params->local) == ipv6) {
 		NL_SET_ERR_MSG(extack,
@@ -64,7 +75,7 @@ static int eoip_check(struct eoip_device *device,
 		      struct netlink_ext_ack *extack)
 {
 	const struct eoip_tunnel *now = rtnl_dereference(device->tunnel);
-	int err = eoip_check_family(params, extack);
+	int err = eoip_check_family(device->dev, params, extack);
 
 	if (err)
 		return err;
@@ -150,7 +161,7 @@ static int eoip_change_mss_rule(struct eoip_device *device,
 	if (err)
 		return err;
 	if (tb[IFLA_EOIP_ID])
-		match.id = ntohl(nla_get_be32(tb[IFLA_EOIP_ID]));
+		match.id = nla_get_u32(tb[IFLA_EOIP_ID]);
 	if (tb[IFLA_EOIP_LOCAL])
 		match.local = eoip_get_address(tb[IFLA_EOIP_LOCAL]);
 	if (tb[IFLA_EOIP_REMOTE])
@@ -213,6 +224,7 @@ static size_t eoip_get_size(const struct net_device *dev)
 	       nla_total_size(sizeof(struct in6_addr)) +	/* LOCAL */
 	       nla_total_size(sizeof(struct in6_addr)) +	/* REMOTE */
 	       nla_total_size(sizeof(u8)) +		/* TTL */
+	       nla_total_size(sizeof(u8)) +		/* TTL_INHERIT */
 	       nla_total_size(sizeof(u8)) +		/* TOS */
 	       nla_total_size(sizeof(u8)) +		/* DF */
 	       nla_total_size(0) +			/* COLLECT_METADATA */
@@ -245,10 +257,11 @@ static int eoip_fill_info(struct sk_buff *skb, const struct net_device *dev)
 	if (params->external)
 		return nla_put_flag(skb, IFLA_EOIP_COLLECT_METADATA);
 	if (nla_put_u32(skb, IFLA_EOIP_LINK, params->link) ||
-	    nla_put_be32(skb, IFLA_EOIP_ID, htonl(params->id)) ||
+	    nla_put_u32(skb, IFLA_EOIP_ID, params->id) ||
 	    eoip_put_address(skb, IFLA_EOIP_LOCAL, &params->local, params) ||
 	    eoip_put_address(skb, IFLA_EOIP_REMOTE, &params->remote, params) ||
 	    nla_put_u8(skb, IFLA_EOIP_TTL, params->ttl) ||
+	    nla_put_u8(skb, IFLA_EOIP_TTL_INHERIT, !params->ttl) ||
 	    nla_put_u8(skb, IFLA_EOIP_TOS, params->tos) ||
 	    nla_put_u8(skb, IFLA_EOIP_DF, params->df) ||
 	    nla_put_u32(skb, IFLA_EOIP_KEEPALIVE_INTERVAL,
@@ -266,19 +279,23 @@ static struct net *eoip_get_link_net(const struct net_device *dev)
 	return device->net;
 }
 
-struct rtnl_link_ops eoip_link_ops __read_mostly = {
-	.kind = "eoip",
-	.maxtype = IFLA_EOIP_MAX,
-	.policy = eoip_policy,
-	.priv_size = sizeof(struct eoip_device),
-	.setup = eoip_device_setup,
-	.validate = eoip_validate,
-	.newlink = eoip_compat_newlink,
-	.changelink = eoip_changelink,
-	.get_size = eoip_get_size,
-	.fill_info = eoip_fill_info,
-	.get_link_net = eoip_get_link_net,
-};
+#define EOIP_LINK_OPS(KIND) {						\
+	.kind = KIND,							\
+	.maxtype = IFLA_EOIP_MAX,					\
+	.policy = eoip_policy,						\
+	.priv_size = sizeof(struct eoip_device),			\
+	.setup = eoip_device_setup,					\
+	.validate = eoip_validate,					\
+	.newlink = eoip_compat_newlink,					\
+	.changelink = eoip_changelink,					\
+	.get_size = eoip_get_size,					\
+	.fill_info = eoip_fill_info,					\
+	.get_link_net = eoip_get_link_net,				\
+}
+
+struct rtnl_link_ops eoip_link_ops __read_mostly = EOIP_LINK_OPS("eoip");
+struct rtnl_link_ops eoip_link_ops_ipv6 __read_mostly =
+	EOIP_LINK_OPS("eoipv6");
 
 /*
  * An external device with the longest MTU, for the vport module.  The caller

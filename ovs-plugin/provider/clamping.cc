@@ -98,7 +98,7 @@ void put_rule(ofpbuf *request, const Packets &packets,
         nl_msg_start_nested(request, IFLA_EOIP_MSS_RULE | NLA_F_NESTED);
 
     if (packets.key) {
-        nl_msg_put_be32(request, IFLA_EOIP_ID, htonl(*packets.key));
+        nl_msg_put_u32(request, IFLA_EOIP_ID, *packets.key);
     }
     if (packets.local) {
         put_address(request, IFLA_EOIP_LOCAL, *packets.local);

@@ -15,7 +15,7 @@ COUNTERS = ["rx_keepalives", "tx_keepalives", *RX_DROPS, *TX_DROPS]
 # IFLA_EOIP_*: name -> (number, type).
 ATTRIBUTES = {
     "link": (1, "u32"),
-    "id": (4, "be32"),
+    "id": (4, "u32"),
     "local": (6, "ip"),
     "remote": (7, "ip"),
     "ttl": (8, "u8"),
@@ -24,8 +24,9 @@ ATTRIBUTES = {
     "external": (18, "flag"),
     "interval": (32, "u32"),
     "retries": (33, "u8"),
-    "clamp_mss": (34, "u8"),
-    "mss_rule": (35, "nested"),
+    "ttl_inherit": (47, "u8"),
+    "clamp_mss": (48, "u8"),
+    "mss_rule": (49, "nested"),
 }
 
 MSS_RULES_MAX = 65536
@@ -34,7 +35,7 @@ DF_NO, DF_SET, DF_INHERIT = range(3)
 
 # What a device has of which nothing was said.
 DEFAULTS = {"link": 0, "local": "0.0.0.0", "ttl": 64, "tos": 0, "df": DF_NO,
-            "interval": 0, "clamp_mss": 1}
+            "interval": 0, "ttl_inherit": 0, "clamp_mss": 1}
 
 # Outer IPv4, EoIP and inner Ethernet header; then what IPv4 can carry at most.
 OVERHEAD = 20 + 8 + 14

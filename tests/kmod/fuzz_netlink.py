@@ -35,7 +35,7 @@ NAMES = [f"fz{number}" for number in range(12)]
 
 
 def attributes_of_uapi():
-    """{name: (number, type)}, such as "ID": (4, "be32")."""
+    """{name: (number, type)}, such as "ID": (4, "u32")."""
     text = UAPI.read_text(encoding="ascii")
     found = re.findall(r"^\tIFLA_EOIP_(\w+)(?: = (\d+))?,\s*/\* (\w+)", text,
                        re.MULTILINE)
@@ -120,7 +120,8 @@ class Netlink:
             if answer != RTM_NEWLINK:
                 return None
             info = dict(parse(dict(parse(data[16:]))[IFLA_LINKINFO]))
-            if info.get(IFLA_INFO_KIND, b"").rstrip(b"\0") != b"eoip":
+            if info.get(IFLA_INFO_KIND, b"").rstrip(b"\0") not in (
+                    b"eoip", b"eoipv6"):
                 return None
             return dict(parse(info.get(IFLA_INFO_DATA, b"")))
         return None
@@ -142,11 +143,11 @@ def add_device(name, **values):
             value = socket.inet_pton(socket.AF_INET6 if ":" in value
                                      else socket.AF_INET, value)
         else:
-            value = struct.pack({"be32": "!I", "u8": "=B"}.get(kind, "=I"),
-                                value)
+            value = struct.pack({"u8": "=B"}.get(kind, "=I"), value)
         data += attribute(number, value)
-    info = attribute(IFLA_INFO_KIND, b"eoip\0") + attribute(IFLA_INFO_DATA,
-                                                            data)
+    is_ipv6 = ":" in (values.get("REMOTE") or "")
+    info = attribute(IFLA_INFO_KIND, b"eoipv6\0" if is_ipv6 else b"eoip\0") \
+        + attribute(IFLA_INFO_DATA, data)
     netlink = Netlink()
     with netlink.sock:
         return netlink.request(RTM_NEWLINK, F_CREATE | F_EXCL, link(
@@ -158,7 +159,7 @@ def good_value(rng, name, kind):
     if kind == "flag":
         return b""
     if name == "ID":
-        return struct.pack("!I", rng.choice((0, 1, 100, 1234, 65535,
+        return struct.pack("=I", rng.choice((0, 1, 100, 1234, 65535,
                                              rng.randrange(65536))))
     if name in ("LOCAL", "REMOTE"):
         address = f"192.0.2.{rng.choice((1, 2, 2, 2, 77))}"
@@ -242,12 +243,16 @@ def spoil(rng, data):
     return data
 
 
-def linkinfo(rng, data, odd):
-    """IFLA_LINKINFO around IFLA_INFO_DATA; if `odd`, not always in order."""
-    kind = b"eoip\0"
+def linkinfo(rng, data, odd, is_ipv6=None):
+    """IFLA_LINKINFO around IFLA_INFO_DATA; if `odd`, not always in order.
+    `is_ipv6` None: by the remote."""
+    if is_ipv6 is None:
+        is_ipv6 = any(number == ATTRIBUTES["REMOTE"][0] and len(value) == 16
+                      for number, value in data)
+    kind = b"eoipv6\0" if is_ipv6 else b"eoip\0"
     if odd and rng.random() < 0.2:
         kind = rng.choice((b"eoip", b"", b"eoip\0\0\0", b"eoi\0", b"veth\0",
-                           b"gretap\0"))
+                           b"gretap\0", b"eoip\0", b"eoipv6\0"))
     blob = b"".join(attribute(*pair) for pair in data)
     if odd and rng.random() < 0.1:
         blob = blob[:rng.randrange(len(blob) + 1)]
@@ -276,6 +281,17 @@ def link_options(rng):
     )
     return b"".join(attribute(*pair) for pair in rng.sample(
         choices, rng.choice((0, 0, 1, 2))))
+
+
+def ttl_after(data, before):
+    """Of the two attributes that say it: what both are after a change."""
+    ttl, inherit = ATTRIBUTES["TTL"][0], ATTRIBUTES["TTL_INHERIT"][0]
+    if ttl not in before or (ttl not in data and inherit not in data):
+        return {}
+    value = data[ttl][0] or 64 if ttl in data else before[ttl][0]
+    if inherit in data:
+        value = 0 if data[inherit][0] else value or 64
+    return {ttl: bytes([value]), inherit: bytes([not value])}
 
 
 class Worker:
@@ -325,7 +341,9 @@ class Worker:
             data = spoil(rng, data)
         body = attribute(IFLA_IFNAME, name.encode() + b"\0")
         code, sentence = self.netlink.request(
-            RTM_NEWLINK, 0, link(body + linkinfo(rng, data, False)))
+            RTM_NEWLINK, 0, link(body + linkinfo(
+                rng, data, False,
+                len(before.get(ATTRIBUTES["REMOTE"][0], b"")) == 16)))
         after = self.netlink.get(name)
         self.note("change", code)
         if code == errno.ENODEV or after is None:
@@ -336,6 +354,7 @@ class Worker:
         expected = dict(before)
         if code == 0:
             expected.update(data)
+            expected.update(ttl_after(dict(data), before))
             if spoilt:
                 for number, _ in data:
                     expected[number & 0x3fff] = after.get(number & 0x3fff)

@@ -80,7 +80,7 @@ def encode(kind, value):
         return socket.inet_pton(family_of(value), value)
     if kind == "nested":
         return info_data(value)
-    return struct.pack({"u8": "=B", "u32": "=I", "be32": ">I"}[kind], value)
+    return struct.pack({"u8": "=B", "u32": "=I"}[kind], value)
 
 
 def decode(kind, payload):
@@ -89,7 +89,7 @@ def decode(kind, payload):
     if kind == "ip":
         return socket.inet_ntop(socket.AF_INET if len(payload) == 4
                                 else socket.AF_INET6, payload)
-    return struct.unpack({"u8": "=B", "u32": "=I", "be32": ">I"}[kind],
+    return struct.unpack({"u8": "=B", "u32": "=I"}[kind],
                          payload)[0]
 
 
@@ -200,8 +200,12 @@ class Rtnl:
 
     ## Links.
 
-    def add(self, name, kind="eoip", options=None, mtu=None, extra=b""):
-        """`options` None: no IFLA_INFO_DATA at all."""
+    def add(self, name, kind=None, options=None, mtu=None, extra=b""):
+        """`kind` None: by the remote.  `options` None: no IFLA_INFO_DATA at
+        all."""
+        if kind is None:
+            remote = (options or {}).get("remote")
+            kind = "eoipv6" if ":" in str(remote) else "eoip"
         if mtu is not None:
             extra += attribute(IFLA_MTU, struct.pack("=I", mtu))
         self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, bytes(16)
@@ -213,7 +217,11 @@ class Rtnl:
                                                  change)
                      + attribute(IFLA_IFNAME, name.encode() + b"\0") + extra)
 
-    def change(self, name, options, kind="eoip"):
+    def change(self, name, options, kind=None):
+        """`kind` None: what it is."""
+        if kind is None:
+            link = self.link(name)
+            kind = link.kind if link else "eoip"
         self.set(name, link_info(kind, options))
 
     def set_mtu(self, name, mtu):
@@ -275,7 +283,7 @@ class Rtnl:
             + attribute(NDA_DST, socket.inet_pton(family, address))
             + attribute(NDA_LLADDR, mac))
 
-    def links(self, kind="eoip"):
+    def links(self, kinds=("eoip", "eoipv6")):
         self.send(RTM_GETLINK, NLM_F_DUMP, bytes(16))
         return [link for link in map(Link, self.answers())
-                if link.kind == kind]
+                if link.kind in kinds]

@@ -108,8 +108,8 @@ def test_every_word(bed):
                   link=index, ttl=63, tos=16, interval=10, retries=3)
     eoip(bed, f"add tid 5 name e2 remote 192.0.2.2 link {index} ttl 0 tos 1 "
          "keepalive none df_default true clamp_tcp_mss false")
-    check_options(bed, "e2", id=5, link=index, ttl=0, tos=1, interval=0,
-                  df=1, clamp_mss=0)
+    check_options(bed, "e2", id=5, link=index, ttl=0, ttl_inherit=1, tos=1,
+                  interval=0, df=1, clamp_mss=0)
     eoip(bed, "change name e2 dont_fragment inherit")
     check_options(bed, "e2", df=2, clamp_mss=0)
     check("\ndont_fragment: inherit\n" in eoip(bed, "show e2"),

@@ -36,13 +36,19 @@ def tagged(frame):
 
 
 def test_ttl(bed):
-    """A fixed TTL is that of every frame; 0 takes the frame's own."""
+    """A fixed TTL is that of every frame; 0 is the default; or it is the
+    frame's own."""
     bed.tunnel("a")
     for ttl in (1, 64, 255):
         bed.rtnl("a").change("e1", {"ttl": ttl})
         for frame in (ARP_REQUEST, inner_ipv4(ttl=7), inner_ipv6(hops=9)):
             check_equal(f"TTL with ttl={ttl}", outer(bed, frame)[8], ttl)
-    bed.rtnl("a").change("e1", {"ttl": 0})
+    for options in {"ttl": 0}, {"ttl_inherit": 1, "ttl": 0}, {"ttl_inherit": 0}:
+        bed.rtnl("a").change("e1", options)
+        inherits = options.get("ttl_inherit")
+        check_equal(f"TTL after {options}", outer(bed, inner_ipv4(ttl=7))[8],
+                    7 if inherits else eoip.DEFAULTS["ttl"])
+    bed.rtnl("a").change("e1", {"ttl_inherit": 1})
     for ttl in (1, 7, 255):
         check_equal("inherited of IPv4", outer(bed, inner_ipv4(ttl=ttl))[8],
                     ttl)

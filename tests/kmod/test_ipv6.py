@@ -83,9 +83,12 @@ def test_options_refused(bed):
            {**good, "remote": "::"}, {**good, "remote": "ff02::1"},
            {**good, "local": "ff02::1"}, {**good, "local": "192.0.2.1"},
            {"id": 100, "remote": "192.0.2.2", "local": "fd01::1"}]
-    for options in bad:
+    kinds = [(None, options) for options in bad] + [
+        ("eoip", good), ("eoipv6", {**good, "remote": "192.0.2.2"}),
+        ("eoipv6", {"external": True})]
+    for kind, options in kinds:
         try:
-            bed.rtnl("a").add("e1", options=options)
+            bed.rtnl("a").add("e1", kind, options=options)
         except rtnl.NetlinkError as error:
             check(error.message.startswith("eoip: "),
                   f"{options}: {error.message!r}")
@@ -97,9 +100,9 @@ def test_options_refused(bed):
     try:
         bed.rtnl("a").change("e1", {"remote": "fd01::2"})
     except rtnl.NetlinkError as error:
-        check("4095" in error.message, error.message)
+        check("eoipv6" in error.message, error.message)
     else:
-        check(False, "id 5000 went over to IPv6")
+        check(False, "a link of kind eoip went over to IPv6")
     check_equal("options", bed.options("a"), before)
 
 
@@ -271,7 +274,7 @@ def test_outer_header(bed):
         return int.from_bytes(data[:2], "big") >> 4 & 0xff, data[7]
 
     check_equal("class, hop limit", seen(), (0x20 | ECT_0, 9))
-    bed.rtnl("a").change("e1", {"ttl": 0, "tos": 1})
+    bed.rtnl("a").change("e1", {"ttl_inherit": 1, "tos": 1})
     check_equal("inherited class, hop limit", seen(), (0x48 | ECT_0, 5))
 
 

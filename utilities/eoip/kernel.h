@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tunnels that are links of the kernel, of kind "eoip": a back end that speaks
-// rtnetlink.  The attributes are those of kmod-vport/uapi/linux/eoip.h.
+// Tunnels that are links of the kernel: a back end that speaks rtnetlink, to
+// our module and to the one of that name that another project has.
 
 #ifndef EOIP_UTILITIES_KERNEL_H
 #define EOIP_UTILITIES_KERNEL_H

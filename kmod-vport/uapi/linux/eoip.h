@@ -174,27 +174,30 @@ enum eoip_kmod_drop {
 };
 
 /*
- * Attributes in IFLA_INFO_DATA of a link of kind "eoip".  The numbers are
- * those of the IFLA_GRE_* attributes of the same meaning, so that programs
- * that make GRE devices make these as well.
+ * Attributes in IFLA_INFO_DATA of a link of kind "eoip", or "eoipv6" if its
+ * packets are EoIPv6.  Another module for these tunnels (eoip 2.4) has the same
+ * kinds, and the attributes from 1 to 33 that are not "ours": numbers up to 18
+ * are those of the IFLA_GRE_* attributes of the same meaning.  What it may add
+ * comes behind 33; ours are at the end of what rtnetlink allows, which is 50.
  *
- * A device is point-to-point (ID and REMOTE are given; an IPv6 REMOTE makes
- * it speak EoIPv6) or external (COLLECT_METADATA is given: each frame says
- * where it goes, as in OVS).  What a change does not name stays.
+ * A device is point-to-point (ID and REMOTE are given) or external
+ * (COLLECT_METADATA is given, of kind "eoip": each frame says where it goes, as
+ * in OVS, over IPv4 and IPv6).  What a change does not name stays.
  */
 enum {
 	IFLA_EOIP_LINK = 1,		/* u32: ifindex in the underlay; 0: any. */
-	IFLA_EOIP_ID = 4,		/* be32: 0 to 65535, or 4095. */
+	IFLA_EOIP_ID = 4,		/* u32: 0 to 65535, or 4095. */
 	IFLA_EOIP_LOCAL = 6,		/* Own address; 0: by route. */
-	IFLA_EOIP_REMOTE = 7,		/* Unicast; be32, or in6: EoIPv6. */
-	IFLA_EOIP_TTL = 8,		/* u8: 0 inherits; default 64. */
+	IFLA_EOIP_REMOTE = 7,		/* Unicast; be32, or in6: eoipv6. */
+	IFLA_EOIP_TTL = 8,		/* u8; 0: the default, 64. */
 	IFLA_EOIP_TOS = 9,		/* u8: 1 inherits; default 0. */
-	IFLA_EOIP_DF = 10,		/* u8: enum eoip_df; default no. */
-	IFLA_EOIP_COLLECT_METADATA = 18, /* flag. */
+	IFLA_EOIP_DF = 10,		/* u8, ours: enum eoip_df; default no. */
+	IFLA_EOIP_COLLECT_METADATA = 18, /* flag, ours. */
 	IFLA_EOIP_KEEPALIVE_INTERVAL = 32, /* u32: seconds; 0: none. */
 	IFLA_EOIP_KEEPALIVE_RETRIES = 33, /* u8: 0: the carrier stays. */
-	IFLA_EOIP_CLAMP_MSS = 34,	/* u8: 0 or 1; default 1. */
-	IFLA_EOIP_MSS_RULE = 35,	/* nested: below. */
+	IFLA_EOIP_TTL_INHERIT = 47,	/* u8, ours: 1: the frame's; default 0. */
+	IFLA_EOIP_CLAMP_MSS = 48,	/* u8, ours: 0 or 1; default 1. */
+	IFLA_EOIP_MSS_RULE = 49,	/* nested, ours: below. */
 	__IFLA_EOIP_MAX
 };
 

@@ -213,8 +213,18 @@ void
 eoip_explain_error(const struct netdev *netdev, const char *bridge,
                    const char *dp_type, int error, char **errp)
 {
-    if (error == EOPNOTSUPP && eoip_is_type(netdev)
-        && !strcmp(dp_type, "system")) {
+    if (!eoip_is_type(netdev) || strcmp(dp_type, "system")) {
+        return;
+    }
+    if (error == EINVAL) {
+        /* The link that it made is not the one that it was asked for. */
+        free(*errp);
+        *errp = xasprintf("%s: the kernel's module eoip is another project's, "
+                          "whose links serve no bridge (\"modinfo eoip\" tells "
+                          "which): replace it by that of the package "
+                          "openvswitch-eoip-dkms, or set datapath_type=netdev "
+                          "on bridge %s", netdev_get_name(netdev), bridge);
+    } else if (error == EOPNOTSUPP) {
         free(*errp);
         *errp = xasprintf("%s: the kernel, which is the datapath of bridge "
                           "%s, has no EoIP: install the package "

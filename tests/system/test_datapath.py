@@ -74,6 +74,31 @@ def test_without_the_kind(sandbox):
     until(unload_modules, "the modules stay in use")
 
 
+def test_other_module(sandbox):
+    """The module eoip of another project has no such device: the error says
+    so, and nothing is left of it."""
+    folder = os.environ.get("EOIP_NAMESAKE")
+    if not folder:
+        raise Skip("the packages eoip and eoip-dkms cannot be had")
+    if os.path.exists(MODULE):
+        raise Skip("the module eoip is loaded, and may be in use")
+    done = run("insmod", f"{folder}/eoip.ko")
+    check(done.returncode == 0, done.stderr)
+    try:
+        sandbox.vsctl("a", "add-port", "br0", "e1", "--", "set", "interface",
+                      "e1", "type=eoip", "options:key=1234",
+                      f"options:remote_ip={ADDRESS['b']}")
+        error = sandbox.error("a")
+        for words in "e1:", "another project's", "openvswitch-eoip-dkms":
+            check(words in error, f"{words} is missing in: {error}")
+        check("\n" not in error and len(error) < 260, f"it says {error!r}")
+        check(device(sandbox) is None, "eoip_sys was made all the same")
+        sandbox.vsctl("a", "del-port", "br0", "e1")
+    finally:
+        done = run("rmmod", "eoip")
+    check(done.returncode == 0, done.stderr)
+
+
 def test_without_the_module(sandbox):
     """The error says which package to install and what else helps; once the
     module can be loaded, the port works."""

@@ -241,7 +241,7 @@ struct Number {
     }
     const std::size_t comma = value.find(',');
     const Number interval = parse_seconds(value.substr(0, comma));
-    Number retries;
+    Number retries{.value = kDefaultRetries};
     if (comma != std::string_view::npos) {
         retries = parse_decimal(value.substr(comma + 1), 255);
     }

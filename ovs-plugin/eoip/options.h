@@ -24,6 +24,10 @@ namespace eoip {
 
 inline constexpr std::uint8_t kDefaultTtl = 64;  // What OVS sends for ttl=0.
 
+// Of keepalives whose interval alone is given, as with RouterOS's own default
+// and the other command eoip.
+inline constexpr std::uint8_t kDefaultRetries = 10;
+
 // A tunnel key as configured: a number, or taken from each flow.
 struct Key {
     bool flow = false;

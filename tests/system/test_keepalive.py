@@ -314,7 +314,7 @@ def test_settings_change(sandbox):
     """From watched and down to unwatched and up, and to nothing sent."""
     add(sandbox, "1s,2")
     wait_for(sandbox, "down")
-    sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=1s")
+    sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=1s,0")
     wait_for(sandbox, "unwatched")
     until(lambda: sandbox.get("a", "e1", "link_state") == "up",
           "the link is not up")

@@ -203,7 +203,7 @@ TEST(CommandLine, WritesEveryValueInOneWay)
     EXPECT_EQ(value("tos 252", "tos"), "252");
     EXPECT_EQ(value("keepalive none", "keepalive"), "none");
     EXPECT_EQ(value("keepalive 0", "keepalive"), "none");
-    EXPECT_EQ(value("keepalive 10", "keepalive"), "10,0");
+    EXPECT_EQ(value("keepalive 10", "keepalive"), "10,10");
     EXPECT_EQ(value("keepalive 10s,10", "keepalive"), "10,10");
     EXPECT_EQ(value("keepalive 1m30s,3", "keepalive"), "90,3");
     EXPECT_EQ(value("remote 2001:DB8:0:0::2", "remote_ip"), "2001:db8::2");

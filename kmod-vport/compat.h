@@ -84,6 +84,20 @@ eoip_compat_tun_inherits_df(const struct ip_tunnel_key *key)
 #endif
 }
 
+/*
+ * Of a super-packet's IPv4 headers one may keep its id in all pieces.  That was
+ * the frame's until 6.18; since then it is the outer one, which needs an id for
+ * each, unless this says otherwise.  The caller owns @skb's shared info.
+ */
+static inline void eoip_compat_gso_encapsulate(struct sk_buff *skb)
+{
+#ifdef EOIP_HAVE_GSO_FIXEDID_INNER
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCP_FIXEDID)
+		skb_shinfo(skb)->gso_type ^= SKB_GSO_TCP_FIXEDID |
+					     SKB_GSO_TCP_FIXEDID_INNER;
+#endif
+}
+
 /* The device's transmit function needs no lock.  A feature until 6.12. */
 static inline void eoip_compat_set_lltx(struct net_device *dev)
 {

@@ -104,8 +104,8 @@ static struct sk_buff *eoip_gso_cut(struct sk_buff *skb,
 	if (skb_gso_ok(skb, features | NETIF_F_GSO_ROBUST))
 		return NULL;
 
+	/* encap_level stays: it tells IPv4 that this is the inner header. */
 	skb->encapsulation = 0;
-	SKB_GSO_CB(skb)->encap_level = 0;
 	__skb_pull(skb, header_len);
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, skb_inner_network_offset(skb));

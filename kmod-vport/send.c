@@ -259,6 +259,7 @@ static void eoip_send_packet(struct sk_buff *skb, struct eoip_device *device,
 		eoip_device_drop(device, skb, EOIP_KMOD_DROP_TX_NO_MEMORY);
 		return;
 	}
+	eoip_compat_gso_encapsulate(skb);
 	err = path->ipv6 ? eoip_ipv6_transmit(skb, path, xnet) :
 			   eoip_ipv4_transmit(skb, path, xnet);
 	if (net_xmit_eval(err))

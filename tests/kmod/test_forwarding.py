@@ -234,7 +234,8 @@ def test_linear_datapath(bed):
 
 def test_linear_on_the_wire(bed):
     """What leaves for an underlay without offloads has right lengths and
-    checksums, packet by packet."""
+    checksums, packet by packet.  The frames have one IP id, and keep it; the
+    packets have one each, for they may be fragmented."""
     modules.need("sch_netem")
     bridge(bed)
     without_offloads(bed)
@@ -244,8 +245,14 @@ def test_linear_on_the_wire(bed):
     for tag in (b"", b"\x81\0\0\5"):
         with bed.wire("b") as wire:
             burst(bed, [600, 600, 600, 300], tag)
-            sizes = [check_outer(frame) for frame in wire.frames(seconds=0.5)
-                     if frame[12:14] == b"\x08\0" and frame[23] == 47]
-        check_equal("sizes of segments", [size for size in sizes if size],
+            packets = [frame for frame in wire.frames(seconds=0.5)
+                       if frame[12:14] == b"\x08\0" and frame[23] == 47
+                       and check_outer(frame)]
+        check_equal("sizes of segments", list(map(check_outer, packets)),
                     [600, 600, 600, 300])
+        check_equal("IP ids of packets",
+                    len({packet[18:20] for packet in packets}), 4)
+        inner = 42 + 14 + len(tag)
+        check_equal("IP ids of frames", {packet[inner + 4:inner + 6].hex()
+                                         for packet in packets}, {"6700"})
     no_drops(bed)

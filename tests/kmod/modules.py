@@ -17,17 +17,22 @@ def built_in(name):
     return not loaded(name) and os.path.isdir(f"/sys/module/{name}")
 
 
+def path(name):
+    """Of a file in the folder EOIP_MODULES, if that is set and has it; else
+    the name, for modprobe."""
+    found = pathlib.Path(os.environ.get("EOIP_MODULES", ""), f"{name}.ko")
+    return str(found) if "EOIP_MODULES" in os.environ and found.is_file() \
+        else name
+
+
 def load(name):
-    """Ours comes from the folder EOIP_MODULES if that is set."""
     if loaded(name):
         return
-    folder = os.environ.get("EOIP_MODULES")
-    path = pathlib.Path(folder or "", f"{name}.ko")
-    if folder and path.is_file():
-        depends = run("modinfo", "-F", "depends", str(path)).stdout.strip()
+    if (file := path(name)) != name:
+        depends = run("modinfo", "-F", "depends", file).stdout.strip()
         for other in filter(None, depends.split(",")):
             run("modprobe", "-q", other)
-        done = run("insmod", str(path))
+        done = run("insmod", file)
     else:
         done = run("modprobe", name)
     check(done.returncode == 0, f"loading {name}: {done.stderr.strip()}")

@@ -5,6 +5,7 @@ built from Debian's source.
 
 What is fetched once is kept in the build folder."""
 
+import argparse
 import os
 import pathlib
 import re
@@ -17,11 +18,11 @@ BUILD = pathlib.Path(os.environ.get("EOIP_BUILD", TOP / "build")).resolve()
 KERNELS = BUILD / "vm"
 
 # Large, and for hardware that the emulator does not have.
-LEFT_OUT = ["./lib/modules/*/kernel/sound", "./lib/modules/*/kernel/drivers/" +
-            "net/ethernet", "./lib/modules/*/kernel/drivers/net/wireless",
-            *(f"./lib/modules/*/kernel/drivers/{name}" for name in (
-                "gpu", "media", "scsi", "infiniband", "usb", "iio", "staging",
-                "hwmon", "hid", "md", "platform", "input"))]
+LEFT_OUT = ["*/lib/modules/*/kernel/sound",
+            *(f"*/lib/modules/*/kernel/drivers/{name}" for name in (
+                "net/ethernet", "net/wireless", "gpu", "media", "scsi",
+                "infiniband", "usb", "iio", "staging", "hwmon", "hid", "md",
+                "platform", "input"))]
 
 
 class Missing(Exception):
@@ -41,35 +42,47 @@ def run(*command, cwd=None):
     return done.stdout
 
 
+def own_suite():
+    """(URI, name) of the suite that the system's own packages are from."""
+    targets = run("apt-get", "indextargets", "--format",
+                  "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)",
+                  "Created-By: Packages", "Origin: Debian")
+    for line in targets.splitlines():
+        uri, release, codename, component = line.split()
+        if release == codename and component == "main" \
+                and "-" not in release:
+            return uri.rstrip("/"), codename
+    raise Missing("no source of Debian's packages is configured")
+
+
 class Apt:
-    """Packages of the configured sources, or of the release's backports, for
-    which the lists are kept apart from the system's."""
+    """Packages of the configured sources, or of other suites, for which the
+    lists are kept apart from the system's."""
 
-    def __init__(self, backports=False):
+    def __init__(self, *suites, architecture="amd64"):
         self.options = []
-        if not backports:
+        if not suites:
             return
-        home = KERNELS / "backports"
+        home = KERNELS / "apt" / "-".join([*suites, architecture])
         (home / "lists/partial").mkdir(parents=True, exist_ok=True)
-        (home / "sources.list").write_text(self.backports_source() + "\n",
-                                           encoding="ascii")
-        self.options = ["-o", f"Dir::Etc::sourcelist={home}/sources.list",
-                        "-o", "Dir::Etc::sourceparts=-",
-                        "-o", f"Dir::State::lists={home}/lists"]
+        uri, _ = own_suite()
+        (home / "sources.list").write_text("".join(
+            f"deb [arch={architecture}] "
+            f"{uri}{'-security' if suite.endswith('-security') else ''} "
+            f"{suite} main\n" for suite in suites), encoding="ascii")
+        settings = {"Dir::Etc::sourcelist": home / "sources.list",
+                    "Dir::Etc::sourceparts": "-",
+                    "Dir::State::lists": home / "lists",
+                    # What is installed here is none of these suites'.
+                    "Dir::State::status": "/dev/null",
+                    "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
+                    "APT::Architecture": architecture,
+                    "APT::Architectures::": architecture,
+                    # A mirror may be some days behind.
+                    "Acquire::Check-Valid-Until": "false"}
+        self.options = [word for name, value in settings.items()
+                        for word in ("-o", f"{name}={value}")]
         self.update()
-
-    @staticmethod
-    def backports_source():
-        """Where the system's own packages come from, but the other suite."""
-        targets = run("apt-get", "indextargets", "--format",
-                      "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)",
-                      "Created-By: Packages", "Origin: Debian")
-        for line in targets.splitlines():
-            uri, release, codename, component = line.split()
-            if release == codename and component == "main" \
-                    and "-" not in release:
-                return f"deb {uri} {codename}-backports main"
-        raise Missing("no source of Debian's packages is configured")
 
     def update(self):
         run("apt-get", "-q", *self.options, "update")
@@ -83,13 +96,14 @@ class Apt:
             raise Missing(f"package {package} has no {field}")
         return found[1]
 
-    def dependency(self, package, prefix, suffix=""):
-        """What `package` depends on, without the prefix."""
-        for name in re.split(r"[,|] *", self.field(package, "Depends")):
-            name = name.split()[0]
-            if name.startswith(prefix) and name.endswith(suffix):
-                return name[len(prefix):]
-        raise Missing(f"{package} depends on no {prefix}*{suffix}")
+    def dependencies(self, package, pattern):
+        """What `package` depends on, by names that match."""
+        names = [words.split()[0] for words in
+                 re.split(r"[,|] *", self.field(package, "Depends"))]
+        found = [name for name in names if re.fullmatch(pattern, name)]
+        if not found:
+            raise Missing(f"{package} depends on no {pattern}")
+        return found
 
     def unpack(self, package, into, *tar_options):
         """`package` may be NAME=VERSION."""
@@ -106,7 +120,8 @@ class Apt:
         deb, = debs.glob("*.deb")
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb],
                               stdout=subprocess.PIPE) as data:
-            done = subprocess.run(["tar", "-x", "-C", into, *tar_options],
+            done = subprocess.run(["tar", "-x", "--keep-directory-symlink",
+                                   "-C", into, *tar_options],
                                   stdin=data.stdout, check=False)
         if data.returncode or done.returncode:
             raise Missing(f"{deb.name} cannot be unpacked")
@@ -175,31 +190,55 @@ def of_headers():
                                               "build"))
 
 
-def fill_from_backports(root):
-    apt = Apt(backports=True)
-    release = apt.dependency("linux-headers-amd64", "linux-headers-")
-    common = apt.dependency(f"linux-headers-{release}", "linux-headers-",
-                            "common")
-    for package in (f"linux-headers-{release}", f"linux-headers-{common}",
-                    "linux-kbuild-" + apt.dependency(
-                        f"linux-headers-{release}", "linux-kbuild-")):
-        apt.unpack(package, root)
+def unpack_kernel(apt, flavour, root):
+    """Headers and image of the newest kernel; returns its release."""
+    package, = apt.dependencies(f"linux-headers-{flavour}",
+                                r"linux-headers-\d.*")
+    release = package.removeprefix("linux-headers-")
+    for needed in [package, *apt.dependencies(
+            package, r"linux-(headers|kbuild)-\d.*")]:
+        apt.unpack(needed, root)
+    image = f"linux-image-{release}"
     try:
-        unpack_image(apt, f"linux-image-{release}")(root)
+        # Newer ones are in several packages.
+        for part in apt.dependencies(image, r"linux-(base|binary|modules)-\d.*"):
+            unpack_image(apt, part)(root)
     except Missing:
-        # The one with a signature follows some days later.
-        unpack_image(apt, f"linux-image-{release}-unsigned")(root)
+        try:
+            unpack_image(apt, image)(root)
+        except Missing:
+            # The one with a signature follows some days later.
+            unpack_image(apt, f"{image}-unsigned")(root)
+    return release
+
+
+def fill_from_backports(root):
+    release = unpack_kernel(Apt(f"{own_suite()[1]}-backports"), "amd64", root)
     # The headers are where nobody expected them.
-    (root / f"usr/src/linux-headers-{release}/Makefile").write_text(
-        "include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))"
-        f"../linux-headers-{common}/Makefile\n", encoding="ascii")
+    makefile = root / f"usr/src/linux-headers-{release}/Makefile"
+    makefile.write_text(
+        "sources := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))..\n"
+        + makefile.read_text(encoding="ascii").replace("/usr/src",
+                                                       "$(sources)"),
+        encoding="ascii")
 
 
 def of_backports():
     """The newest that Debian offers for this release besides its own."""
-    root = unpacked(KERNELS / "backports/root", fill_from_backports)
+    root = unpacked(KERNELS / "backports", fill_from_backports)
     release = next((root / "lib/modules").iterdir()).name
     return Kernel(release, root, root / f"usr/src/linux-headers-{release}")
+
+
+def in_tree(tree, release):
+    """One that was unpacked into a file tree of its own Debian."""
+    image = tree / "boot" / f"vmlinuz-{release}"
+    if not image.exists():
+        image = tree / "lib/modules" / release / "vmlinuz"
+    if not image.exists():
+        raise Missing(f"there is none in {tree}")
+    return Kernel(release, tree, tree / f"usr/src/linux-headers-{release}",
+                  image)
 
 
 def with_checks():
@@ -218,4 +257,16 @@ KERNELS_BY_NAME = {"headers": of_headers, "backports": of_backports,
 
 
 def get(name):
-    return KERNELS_BY_NAME[name]()
+    """By its name, or TREE:RELEASE."""
+    tree, colon, release = name.rpartition(":")
+    return in_tree(pathlib.Path(tree), release) if colon \
+        else KERNELS_BY_NAME[name]()
+
+
+def valid_name(name):
+    """`name`, if it is one, as an option of a program."""
+    if name not in KERNELS_BY_NAME and ":" not in name:
+        raise argparse.ArgumentTypeError(
+            f"'{name}' is none of {', '.join(KERNELS_BY_NAME)}, nor "
+            "TREE:RELEASE")
+    return name

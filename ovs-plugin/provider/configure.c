@@ -19,6 +19,7 @@
 #include "ovs-rcu.h"
 #include "packets.h"
 #include "reassemblers.h"
+#include "settings.h"
 #include "smap.h"
 #include "timeval.h"
 #include "versions.h"
@@ -364,7 +365,7 @@ eoip_config_begin(const struct smap *other_config,
                   const struct smap *(*wanted)(const char *name))
 {
     static char *last;
-    char *error = eoip_reassembly_configure(other_config);
+    char *error = settings_configure(other_config);
 
     wanted_options = wanted;
     config_round++;

@@ -12,8 +12,6 @@
 
 #include "eoip/drops.h"
 
-struct smap;
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -36,11 +34,6 @@ size_t eoip_max_frame(void);
  * waits. */
 bool eoip_reassembly_expire(long long now);
 
-/* Takes over the limits in 'other_config', which eoip.xml documents.
- * Returns NULL, or what is wrong with them as one string that the caller must
- * free; where a value is wrong the default holds. */
-char *eoip_reassembly_configure(const struct smap *other_config);
-
 struct eoip_reassembly {
     uint64_t packets;       /* Put together. */
     uint64_t fragments;     /* That they were made of. */
@@ -53,6 +46,19 @@ void eoip_reassembly_get(struct eoip_reassembly *);
 
 #ifdef __cplusplus
 }
-#endif
+
+#include "eoip/reassembly.h"
+
+namespace eoip {
+
+// How many there are, which share the limits.
+inline constexpr std::size_t kReassemblers = 16;
+
+// Any thread.
+void set_reassembly_limits(const ReassemblyLimits &limits);
+
+}  // namespace eoip
+
+#endif /* __cplusplus */
 
 #endif /* reassemblers.h */

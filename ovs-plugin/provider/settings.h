@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What other_config of table Open_vSwitch says of EoIP; eoip.xml documents
+ * it.  Main thread. */
+
+#ifndef EOIP_SETTINGS_H
+#define EOIP_SETTINGS_H 1
+
+struct smap;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Takes over the settings in 'other_config'.  Returns NULL, or what is wrong
+ * with them as one string that the caller must free; where a value is wrong the
+ * default holds. */
+char *settings_configure(const struct smap *other_config);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* settings.h */

@@ -109,6 +109,11 @@ struct eoip_hooks {
     /* Returns why 'tunnel' goes on as it was, instead of as it was configured
      * last, or NULL if it does not.  The caller must not free the string. */
     const char *(*config_refused)(const struct netdev *tunnel);
+
+    /* 'port' is read by the AF_PACKET socket 'fd', or that is going to be
+     * closed.  Called by any thread. */
+    void (*socket_opened)(const char *port, int fd);
+    void (*socket_closed)(int fd);
 };
 
 /* Set once, before netdev_initialize(), by eoip_provider_register(). */
@@ -349,6 +354,22 @@ static inline const char *
 eoip_refused_config(const struct netdev *netdev)
 {
     return eoip_is_type(netdev) ? eoip_hooks->config_refused(netdev) : NULL;
+}
+
+static inline void
+eoip_socket_opened(const struct netdev *port, int fd)
+{
+    if (eoip_hooks) {
+        eoip_hooks->socket_opened(netdev_get_name(port), fd);
+    }
+}
+
+static inline void
+eoip_socket_closed(int fd)
+{
+    if (eoip_hooks) {
+        eoip_hooks->socket_closed(fd);
+    }
 }
 
 /* What to report where a tunnel could be made neither as a device, because of

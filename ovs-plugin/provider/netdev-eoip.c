@@ -19,10 +19,12 @@
 #include "openvswitch/vlog.h"
 #include "ovs-compat.h"
 #include "ovs-rcu.h"
+#include "packet_sockets.h"
 #include "pop.h"
 #include "push.h"
 #include "route.h"
 #include "seq.h"
+#include "settings.h"
 #include "sharing.h"
 #include "text.h"
 #include "timeval.h"
@@ -183,6 +185,9 @@ netdev_eoip_run(const struct netdev_class *class)
         netdev_change_seq_changed(changed);
     }
     eoip_config_run();
+    /* Without a tunnel the switch is as it would be without us. */
+    packet_sockets_set_buffers(sharing_eoip_port() != ODPP_NONE
+                        ? settings_receive_buffer() : 0);
     if (route_changed(&mtu_changed)) {
         match_outdate();
         if (mtu_changed) {
@@ -303,6 +308,8 @@ eoip_provider_register(void)
         .inherits_df = inherits_df,
         .begin_config = eoip_config_begin,
         .config_refused = eoip_config_refused,
+        .socket_opened = packet_sockets_opened,
+        .socket_closed = packet_sockets_closed,
     };
 
     eoip_hooks = &hooks;

@@ -39,6 +39,9 @@ constexpr Limit kFragments{"eoip-reassembly-fragments", kDefaults.fragments, 2,
 constexpr Limit kFrame{"eoip-max-frame", kDefaults.frame, 1518, 65000};
 constexpr Limit kTimeout{"eoip-reassembly-timeout",
                          std::size_t(kDefaults.timeout.count()), 100, 60000};
+constexpr Limit kReceiveBuffer{"eoip-receive-buffer", 4 << 20, 0, 1 << 30};
+
+std::size_t receive_buffer = kReceiveBuffer.fallback;
 
 std::size_t read(const smap *config, const Limit &limit, std::string &errors)
 {
@@ -76,5 +79,11 @@ char *settings_configure(const smap *other_config)
     limits.frame = read(other_config, kFrame, errors);
     limits.timeout = Time(read(other_config, kTimeout, errors));
     set_reassembly_limits(limits);
+    receive_buffer = read(other_config, kReceiveBuffer, errors);
     return errors.empty() ? nullptr : xstrdup(errors.c_str());
+}
+
+size_t settings_receive_buffer()
+{
+    return eoip::receive_buffer;
 }

@@ -6,6 +6,8 @@
 #ifndef EOIP_SETTINGS_H
 #define EOIP_SETTINGS_H 1
 
+#include <stddef.h>
+
 struct smap;
 
 #ifdef __cplusplus
@@ -16,6 +18,9 @@ extern "C" {
  * with them as one string that the caller must free; where a value is wrong the
  * default holds. */
 char *settings_configure(const struct smap *other_config);
+
+/* Bytes that receive buffers are to have at least where there is a tunnel. */
+size_t settings_receive_buffer(void);
 
 #ifdef __cplusplus
 }

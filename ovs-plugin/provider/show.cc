@@ -4,14 +4,13 @@
 // from it.  Called by report.c in the main thread.
 
 #include "kernel_device.h"
-#include "show.h"
-
+#include "packet_sockets.h"
 #include "reassemblers.h"
+#include "show.h"
 #include "tunnel.h"
 #include "versions.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <span>
 #include <string>
@@ -226,6 +225,7 @@ json *show_json(std::span<const eoip_shown> shown, bool all,
         put_counters(unclaimed, nullptr);
         json_object_put(object, "unclaimed", unclaimed);
         json_object_put(object, "reassembly", reassembly_json());
+        json_object_put(object, "receive_buffers", receive_buffers_json());
     }
     const bool in_kernel =
         std::any_of(shown.begin(), shown.end(),
@@ -258,8 +258,7 @@ const json *get(const json *object, const char *name)
 
 long long number(const json *object, const char *name)
 {
-    const json *member = get(object, name);
-    return member ? json_integer(member) : 0;
+    return get(object, name) ? json_integer(get(object, name)) : 0;
 }
 
 // Of a string or an integer.
@@ -408,7 +407,8 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
         lines += kernel_text(kernel);
     }
     if (const json *reassembly = get(object, "reassembly")) {
-        lines += reassembly_text(reassembly);
+        lines += reassembly_text(reassembly)
+                 + receive_buffers_text(get(object, "receive_buffers"));
     }
     if (const json *unclaimed = get(object, "unclaimed")) {
         const std::string counted = counters_text(unclaimed);
@@ -426,7 +426,6 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
 }
 
 }  // namespace
-
 }  // namespace eoip
 
 char *eoip_show_format(const eoip_shown *shown, size_t n, bool all,

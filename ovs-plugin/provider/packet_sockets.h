@@ -17,7 +17,9 @@ struct json;
 extern "C" {
 #endif
 
-/* 'port' is read by the socket 'fd', or will be no more.  Any thread. */
+/* 'port' is read by the socket 'fd', or will be no more.  Any thread.  The
+ * socket gets no packets any more that the switch itself sends: OVS has a
+ * filter against them, but the kernel makes a copy of each for it. */
 void packet_sockets_opened(const char *port, int fd);
 void packet_sockets_closed(int fd);
 

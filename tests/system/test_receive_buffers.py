@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 
-from sandbox import check, check_equal, until
+from sandbox import SOL_PACKET, check, check_equal, until
 
 UP = []
 USERSPACE_ONLY = "the kernel's datapath reads no sockets"
@@ -20,6 +20,7 @@ USERSPACE_ONLY = "the kernel's datapath reads no sockets"
 DEFAULT = 4 << 20
 SYS_PIDFD_GETFD = 438
 ETH_P_ALL = 3
+PACKET_IGNORE_OUTGOING = 23  # <linux/if_packet.h>
 
 # Frames that only this test sends.
 ETHER_TYPE = "0x88b5"
@@ -134,3 +135,9 @@ def test_burst(sandbox):
               sandbox.appctl("a", "eoip/show"), "eoip/show does not say so")
     check_equal("frames lost by default", lost_of_burst(sandbox), 0)
     return f"{lost} of {N_SMALL} lost in the kernel's own"
+
+
+def test_nothing_that_was_sent(sandbox):
+    """The kernel makes no copies for the switch of what the switch sends."""
+    check_equal("PACKET_IGNORE_OUTGOING", of_sockets(
+        sandbox, SOL_PACKET, PACKET_IGNORE_OUTGOING), {"eth0": 1, "host-a": 1})

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks the kernel for the statistics of a device: see kernel_device.h.
+// See kernel_device.h.
 
 #include "kernel_device.h"
 
 #include <cstring>
+#include <fstream>
 #include <string_view>
 
 #include <linux/ethtool.h>
@@ -107,6 +108,27 @@ std::vector<KernelCounter> read_kernel_counters(const char *name)
                             stats->data[i]});
     }
     return counters;
+}
+
+bool kernel_module_is_foreign()
+{
+    // Of the two only ours exports something.
+    std::ifstream symbols("/proc/kallsyms");
+    std::string line;
+    bool is_there = false;
+
+    if (access("/sys/module/eoip", F_OK) != 0) {
+        return false;
+    }
+    while (std::getline(symbols, line)) {
+        if (line.ends_with("\t[eoip]")) {
+            is_there = true;
+            if (line.find(" eoip_dev_create_external\t") != std::string::npos) {
+                return false;
+            }
+        }
+    }
+    return is_there;
 }
 
 bool kernel_device_is_off(const char *name)

@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "kernel_device.h"
 #include "linux/eoip.h"
 #include "log.h"
 
@@ -60,7 +61,11 @@ std::vector<std::string> version_warnings(bool in_kernel)
     if (is_packaged()) {
         found.push_back(first_line(kNotice));
     }
-    if (in_kernel && module_is_loaded() && module_version() != EOIP_VERSION) {
+    if (in_kernel && kernel_module_is_foreign()) {
+        found.push_back("the kernel's module eoip is another project's, whose "
+                        "links serve no bridge");
+    } else if (in_kernel && module_is_loaded()
+               && module_version() != EOIP_VERSION) {
         found.push_back("the kernel's module eoip is of "
                         + (module_version().empty()
                                ? "a version that it does not say"

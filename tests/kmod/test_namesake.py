@@ -100,6 +100,9 @@ def on_its_module(bed):
     for words in ("192.0.2.1 remote 192.0.2.2 tunnel-id 50 ",
                   "tunnel-id 1234 ttl 33 tos 8 keepalive 20,5"):
         check(words in listed, f"no {words!r} in {listed}")
+    done = test_command.call(bed, "check")
+    check(done.returncode == 1 and "of another project" in done.stdout,
+          f"eoip check: exit {done.returncode}: {done.stdout}")
     project = "another project's"
     refuse(bed, "add tunnel-id 9 name e9 remote 192.0.2.2", project,
            "give local ADDRESS")

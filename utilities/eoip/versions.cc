@@ -11,6 +11,8 @@
 #include <memory>
 #include <sstream>
 
+#include "kernel_device.h"
+
 #include "util.h"
 #include <config.h>
 extern "C" {
@@ -66,7 +68,12 @@ void add_module(Versions &versions)
         "module: eoip "
         + (version.empty() ? "of a version that it does not say" : version)
         + "\n";
-    if (!installed.empty() && installed != loaded) {
+    if (kernel_module_is_foreign()) {
+        versions.warnings.push_back(
+            "the kernel runs the module eoip of another project, which has "
+            "fewer options and serves no bridge: the package "
+            "openvswitch-eoip-dkms has ours");
+    } else if (!installed.empty() && installed != loaded) {
         versions.warnings.push_back(
             "the kernel runs another module eoip than the one that is "
             "installed"

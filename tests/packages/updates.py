@@ -17,7 +17,9 @@ import threading
 from tree import ENVIRONMENT, TOP, Failure, check, must
 
 ARCHIVE = "/srv/archive"
-STOCK = ("openvswitch-switch", "openvswitch-common")
+SWITCH = "openvswitch-switch"
+# The distribution's packages of that source, of which some are recommended.
+STOCK = (SWITCH, "openvswitch-common", "python3-openvswitch")
 MADE_OF = "usr/lib/openvswitch-switch-eoip/made-of"
 SECONDS_WITHOUT_TRAFFIC = 10.0
 
@@ -63,7 +65,7 @@ def signer(bed):
 def publish(bed):
     """As an operator does, and what apt knows of the other archives stays."""
     must(f"{TOP}/utilities/apt-repo", f"{bed.tree}{ARCHIVE}", env=signer(bed))
-    key = "/etc/apt/keyrings/eoip.asc"
+    key = "/etc/apt/keyrings/archive.asc"
     shutil.copyfile(f"{bed.tree}{ARCHIVE}/eoip.asc", f"{bed.tree}{key}")
     with open(f"{bed.tree}/etc/apt/sources.list.d/archive.list", "w") as file:
         file.write(f"deb [signed-by={key}] file:{ARCHIVE} ./\n")
@@ -79,10 +81,17 @@ def unpublish(bed):
 
 
 def stock_package(bed, name):
-    """The distribution's, as apt has brought it into the tree."""
+    """The distribution's, as apt has brought it into the tree, or None."""
     found = glob.glob(f"{bed.tree}/var/cache/apt/archives/{name}_*.deb")
-    check(len(found) == 1, f"apt has brought {found} of {name}")
-    return found[0]
+    check(len(found) <= 1, f"apt has brought {found} of {name}")
+    return found[0] if found else None
+
+
+def stock_packages(bed):
+    """The names of those that are there, and their files."""
+    found = {name: stock_package(bed, name) for name in STOCK}
+    check(found[SWITCH], "apt has brought no switch")
+    return {name: path for name, path in found.items() if path}
 
 
 def source_version(bed):
@@ -104,8 +113,7 @@ def security_update(bed, version):
 def renew_stock(bed):
     """Publishes the distribution's next revision; returns its version."""
     version = security_update(bed, source_version(bed))
-    for name in STOCK:
-        path = stock_package(bed, name)
+    for path in stock_packages(bed).values():
         old = re.search("^Version: (.*)$", control(path), re.M)[1]
 
         def edit(text, old=old):
@@ -238,10 +246,9 @@ def silent(site):
 
 def back(bed, *more):
     """To the distribution's switch that ours was made of."""
-    version = re.search("^Version: (.*)$", control(
-        stock_package(bed, STOCK[0])), re.M)[1]
-    return apt_get(bed.site("a"), "--allow-downgrades", "install",
-                   *(f"{name}={version}" for name in STOCK), *more)
+    return apt_get(bed.site("a"), "--allow-downgrades", "install", *(
+        f"{name}={must('dpkg-deb', '-f', path, 'Version')}"
+        for name, path in stock_packages(bed).items()), *more)
 
 
 ## The distribution's Open vSwitch is mended.
@@ -259,8 +266,9 @@ def updated(bed, *words):
     version = renew_stock(bed)
     with traffic(bed):
         output = apt(a, *words)
-    for name in STOCK:
-        check(installed(a, name) == version, f"{name} is {installed(a, name)}")
+    for name in stock_packages(bed):
+        check(installed(a, name) == version,
+              f"{name} is {installed(a, name)}: {output[-600:]}")
     check(installed(a, "openvswitch-switch-eoip") == before,
           f"ours is {installed(a, 'openvswitch-switch-eoip')}")
     runs_ours(a)
@@ -400,6 +408,7 @@ def the_command_is(site, word):
 def test_other_eoip(bed):
     """Who installs one of the two has it, and updates do not change that."""
     a = bed.site("a")
+    os.makedirs(f"{bed.tree}{ARCHIVE}", exist_ok=True)
     shutil.copy(f"{bed.tree}/root/eoip-utils-new.deb", f"{bed.tree}{ARCHIVE}")
     other_eoip(bed, "2.4")
     publish(bed)

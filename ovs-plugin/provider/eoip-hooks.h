@@ -110,6 +110,10 @@ struct eoip_hooks {
      * last, or NULL if it does not.  The caller must not free the string. */
     const char *(*config_refused)(const struct netdev *tunnel);
 
+    /* How many full batches of packets the main thread takes from a queue before
+     * it looks after all else. */
+    int (*batches_at_once)(void);
+
     /* 'port' is read by the AF_PACKET socket 'fd', or that is going to be
      * closed.  Called by any thread. */
     void (*socket_opened)(const char *port, int fd);
@@ -354,6 +358,12 @@ static inline const char *
 eoip_refused_config(const struct netdev *netdev)
 {
     return eoip_is_type(netdev) ? eoip_hooks->config_refused(netdev) : NULL;
+}
+
+static inline int
+eoip_batches_at_once(void)
+{
+    return eoip_hooks ? eoip_hooks->batches_at_once() : 1;
 }
 
 static inline void

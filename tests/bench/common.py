@@ -83,7 +83,8 @@ RATIOS = [("eoip", "gre"), ("eoip", "vxlan"), ("eoip", "geneve"),
           ("eoip 1 port", "gre 1 port"), ("eoip many", "gre many"),
           ("eoip flow", "gre flow"),
           ("eoip", "gredf"), ("65536 ids", "1 id"),
-          ("1500 in fragments", "1458 whole"), ("1458 whole", "kernel")]
+          ("1500 in fragments", "1458 whole"), ("1458 whole", "kernel"),
+          ("ours", "kernel's"), ("kernel's 2", "kernel's")]
 
 
 # For these more is better; for all others less.

@@ -108,6 +108,20 @@ def test_lintian(_):
           f"lintian: {said.stdout or said.stderr}")
 
 
+def test_source_package(bed):
+    """From which Debian's tools make the same packages."""
+    folder = f"{bed.folder}/source/eoip-ovs"
+    os.makedirs(folder)
+    must("bash", "-c", f"tar -C {TOP} --exclude='./build*' --exclude=./.git "
+         f"--exclude=__pycache__ -cf - . | tar -C {folder} -xf - && "
+         f"cd {folder} && dpkg-buildpackage -S -us -uc -d", timeout=120)
+    said = run("lintian", "--allow-root", "--pedantic", "--fail-on",
+               "error,warning,pedantic", *glob.glob(
+                   f"{bed.folder}/source/*_source.changes"), timeout=180)
+    check(said.returncode == 0 and not said.stdout.strip(),
+          f"lintian: {said.stdout or said.stderr}")
+
+
 def test_apt_repo(_):
     """What docs/packages.md has: make -C build apt-repo DIR=/srv/eoip."""
     folder = f"{BUILD}/archive"
@@ -258,4 +272,4 @@ TESTS = (test_make_deb, test_another_system, test_versions_agree,
          test_needs_the_minor_release, test_bugtool_files, test_lintian,
          test_apt_repo, test_dkms)
 if not IN_TREE:
-    TESTS = (*TESTS, test_owner_of_the_source)
+    TESTS = (*TESTS, test_source_package, test_owner_of_the_source)

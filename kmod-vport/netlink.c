@@ -22,16 +22,17 @@ static int eoip_check_family(const struct net_device *dev,
 			     const struct eoip_params *params,
 			     struct netlink_ext_ack *extack)
 {
+	bool ipv6_kind = dev->rtnl_link_ops == &eoip_link_ops_ipv6;
 	bool ipv6 = eoip_params_are_ipv6(params);
 
-	if (params->external && dev->rtnl_link_ops == &eoip_link_ops)
+	if (params->external && !ipv6_kind)
 		return 0;
 	if (params->external) {
 		NL_SET_ERR_MSG(extack,
 			       "eoip: an external device is of kind eoip, for both families");
 		return -EINVAL;
 	}
-	if (ipv6 != (dev->rtnl_link_ops == &eoip_link_ops_ipv6)) {
+	if (ipv6 != ipv6_kind) {
 		NL_SET_ERR_MSG(extack,
 			       "eoip: a link of kind eoip has an IPv4 remote, one of kind eoipv6 an IPv6 remote");
 		return -EAFNOSUPPORT;

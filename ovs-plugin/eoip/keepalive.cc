@@ -82,6 +82,20 @@ void Keepalive::not_sent(Time now)
     retry_ = now + kRetry;
 }
 
+void Keepalive::can_be_sent(Time now)
+{
+    if (retry_ != Time::max()) {
+        retry_ = std::min(retry_, now);
+    }
+}
+
+bool Keepalive::heard_lately(Time now) const
+{
+    return config_ && heard_
+           && now - *heard_
+                  < (watches() ? patience() : 10 * config_->interval);
+}
+
 Time Keepalive::deadline() const
 {
     if (!config_) {

@@ -60,6 +60,13 @@ public:
     // What expire() asked for could not be sent: once more in a second.
     void not_sent(Time now);
 
+    // It could be sent now: at once, if there was one that could not.
+    void can_be_sent(Time now);
+
+    // True if the peer was heard within the time that it has before it is
+    // called gone; where that never happens, within 10 intervals.
+    [[nodiscard]] bool heard_lately(Time now) const;
+
     // When expire() has to be called; Time::max() for never.
     [[nodiscard]] Time deadline() const;
 

@@ -154,6 +154,7 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
         match_set(&dev->learner, learns ? &anybody : NULL, netdev,
                   dev->tunnel);
         eoip_keepalive_configure(dev->tunnel, netdev, &eoip_keepalive_calls);
+        eoip_path_outdate();
         have_names |= eoip_tunnel_has_names(dev->tunnel);
         have_learners |= learns;
         have_unclamped |= !eoip_tunnel_clamps_mss(dev->tunnel);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include <linux/eoip.h>
+#include "flow.h"
 #include "netdev.h"
 #include "netlink.h"
 #include "odp-execute.h"
@@ -32,6 +33,7 @@ struct dpif;
 struct flow;
 struct flow_wildcards;
 struct netdev_class;
+struct ofport_dpif;
 struct smap;
 
 /* Name of the datapath port that all eoip tunnels of a datapath share. */
@@ -50,8 +52,10 @@ struct eoip_hooks {
      * class of type "eoip". */
     void (*complete_class)(struct netdev_class *class);
 
-    /* 'tunnel' is there, or goes, at 'port' of a datapath in userspace. */
-    void (*port_added)(const struct netdev *tunnel, odp_port_t port);
+    /* 'tunnel' is there, or goes, at 'port' of a datapath in userspace; to the
+     * OpenFlow side it is 'ofport'. */
+    void (*port_added)(const struct netdev *tunnel, odp_port_t port,
+                       const struct ofport_dpif *ofport);
     void (*port_deleted)(const struct netdev *tunnel, odp_port_t port);
 
     /* As tnl_port_map_lookup(), which it calls. */
@@ -82,8 +86,8 @@ struct eoip_hooks {
     void (*put_drop)(struct ofpbuf *actions, const struct netdev *tunnel,
                      const struct flow *, odp_port_t tunnel_port);
 
-    /* Bytes of the headers of a push action that go on the wire, and the
-     * tunnel key in them. */
+    /* How many bytes more than the frame the packet has that a push action
+     * makes of it, and the tunnel key in its headers. */
     size_t (*push_header_len)(const struct ovs_action_push_tnl *);
     uint16_t (*push_key)(const struct ovs_action_push_tnl *);
 
@@ -164,9 +168,10 @@ eoip_map_type(const struct netdev *tunnel)
 }
 
 static inline const char *
-eoip_port_added(const struct netdev *tunnel, odp_port_t port)
+eoip_port_added(const struct netdev *tunnel, odp_port_t port,
+                const struct ofport_dpif *ofport)
 {
-    eoip_hooks->port_added(tunnel, port);
+    eoip_hooks->port_added(tunnel, port, ofport);
     return eoip_map_type(tunnel);
 }
 
@@ -295,7 +300,25 @@ eoip_put_drop(struct ofpbuf *actions, size_t offset,
     }
 }
 
-/* Bytes that a push action puts in front of a frame. */
+/* A keepalive has no frame.  So that it is translated, routed and sent as frames
+ * are, a frame stands for it, which the switch makes itself: to the address of
+ * bridges, which a port takes that RSTP has blocked, from none. */
+static inline bool
+eoip_is_keepalive(const struct flow *flow)
+{
+    return flow->in_port.ofp_port == OFPP_NONE && is_stp(flow)
+           && eth_addr_is_zero(flow->dl_src);
+}
+
+/* Returns the mirrors, one bit each, that do not see a frame with this flow:
+ * what stands for a keepalive is no frame. */
+static inline uint32_t
+eoip_no_mirrors(const struct flow *flow)
+{
+    return eoip_is_keepalive(flow) ? UINT32_MAX : 0;
+}
+
+/* Bytes by which a push action makes a frame longer. */
 static inline size_t
 eoip_push_header_len(const struct ovs_action_push_tnl *push)
 {

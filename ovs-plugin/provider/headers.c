@@ -12,10 +12,20 @@
 #include "ovs-compat.h"
 #include "route.h"
 
-size_t
+/* Bytes of the headers that go on the wire. */
+static size_t
 headers_len(const struct ovs_action_push_tnl *push)
 {
     return headers_are_ipv6(push) ? EOIP6_PUSH_BYTES : EOIP_PUSH_BYTES;
+}
+
+size_t
+headers_growth(const struct ovs_action_push_tnl *push)
+{
+    bool is_keepalive = headers_get_note(push).flags & PUSH_KEEPALIVE;
+
+    /* Of what stands for a keepalive nothing is sent. */
+    return headers_len(push) - (is_keepalive ? ETH_HEADER_LEN : 0);
 }
 
 void
@@ -66,6 +76,12 @@ headers_build(const struct netdev *netdev,
         note.drop = EOIP_DROP_KEY_OUT_OF_RANGE + 1;
         key = 0;
     }
+    if (eoip_is_keepalive(params->flow)) {
+        note.flags |= PUSH_KEEPALIVE;
+        if (!note.drop) {
+            note.drop = EOIP_N_DROPS + 1;
+        }
+    }
     if (params->is_ipv6) {
         eoip_put_header6(netdev_tnl_ip_build_header(push, params,
                                                     EOIP6_IPPROTO, 0), key);
@@ -101,7 +117,7 @@ headers_put_drop(struct ofpbuf *actions, const struct netdev *netdev,
     memset(&push, 0, sizeof push);
     headers_build(netdev, &push, &params);
     note = headers_get_note(&push);
-    if (!note.drop) {
+    if (!note.drop || note.drop > EOIP_N_DROPS) {
         switch (route_obstacle(&remote, &local, flow->pkt_mark)) {
         case ROUTE_NONE:
             note.drop = EOIP_DROP_NO_ROUTE + 1;

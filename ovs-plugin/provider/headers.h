@@ -21,12 +21,14 @@ struct push_note {
     uint32_t tunnel;            /* Number of the tunnel; 0: not known. */
     uint16_t mtu;               /* Of the underlay; 0: any. */
     uint8_t flags;              /* PUSH_DF and so on. */
-    uint8_t drop;               /* 0, or the enum eoip_drop of all frames,
-                                 * plus 1. */
+    uint8_t drop;               /* 0, or the enum eoip_drop of all frames, plus
+                                 * 1; of what stands for a keepalive that can
+                                 * be sent, EOIP_N_DROPS plus 1. */
 };
 
 #define PUSH_DF 1               /* Packets may not be fragmented; if the frame */
 #define PUSH_INHERIT_DF 2       /* is IPv4, this says that it decides. */
+#define PUSH_KEEPALIVE 4        /* What is pushed stands for a keepalive. */
 
 /* True if the headers are those of EoIPv6. */
 static inline bool
@@ -49,8 +51,8 @@ headers_get_note(const struct ovs_action_push_tnl *push)
     return note;
 }
 
-/* Bytes of the headers that go on the wire. */
-size_t headers_len(const struct ovs_action_push_tnl *);
+/* See struct eoip_hooks. */
+size_t headers_growth(const struct ovs_action_push_tnl *);
 
 /* Puts 'note' behind the headers, and counts it to their length. */
 void headers_put_note(struct ovs_action_push_tnl *, const struct push_note *);

@@ -196,13 +196,22 @@ void KeepaliveSocket::write_message6(const Setup &setup, Slot &slot,
     put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{setup.config.ttl.value_or(kDefaultTtl)});
 }
 
+// 'error' is an errno value, or 0.
+void KeepaliveSocket::tell(eoip_tunnel *tunnel, int error) const
+{
+    if (!error) {
+        count(tunnel->counters.tx_keepalives);
+    }
+    done_(tunnel, error ? ovs_strerror(error) : "", false);
+}
+
 void KeepaliveSocket::send(eoip_tunnel *tunnel, const Setup &setup)
 {
     Slot &slot = slots_[n_];
     msghdr &message = messages_[n_].msg_hdr;
 
     if (const int error = open()) {
-        done_(tunnel, error);
+        tell(tunnel, error);
         return;
     }
     slot.tunnel = tunnel;
@@ -232,10 +241,10 @@ void KeepaliveSocket::flush()
         const int n = sendmmsg(fd_, &messages_[i],
                                static_cast<unsigned>(n_ - i), MSG_DONTWAIT);
         if (n < 0) {
-            done_(slots_[i++].tunnel, errno);
+            tell(slots_[i++].tunnel, errno);
         }
         for (int j = 0; j < n; j++) {
-            done_(slots_[i++].tunnel, 0);
+            tell(slots_[i++].tunnel, 0);
         }
     }
     n_ = 0;

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A raw socket of one address family, which sends the keepalives of all its
-// tunnels and hears those of their peers.
-//
-// It serves both datapaths: the kernel routes what it sends, into the switch
-// where the route leads to a bridge.  With the kernel datapath it hears the
-// keepalives, too; in the userspace datapath the tunnels take them.
+// tunnels of the kernel's datapath, and hears those of their peers.
 
 #ifndef EOIP_KEEPALIVE_SOCKET_H
 #define EOIP_KEEPALIVE_SOCKET_H
@@ -13,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -28,8 +25,9 @@ namespace eoip {
 // Used by one thread only.
 class KeepaliveSocket {
 public:
-    // What became of a keepalive: 'error' is an errno value, or 0.
-    using Done = void(eoip_tunnel *tunnel, int error);
+    // What became of a keepalive, as KeepaliveSender::Done has it.
+    using Done = void(eoip_tunnel *tunnel, std::string_view not_sent,
+                      bool no_neighbour);
     // A keepalive of tunnel id 'key' came from 'remote' to 'local'.
     using Heard = void(const in6_addr &remote, const in6_addr &local,
                        std::uint16_t key);
@@ -88,6 +86,7 @@ private:
                        msghdr &message) const;
     static void write_message6(const Setup &setup, Slot &slot,
                                msghdr &message);
+    void tell(eoip_tunnel *tunnel, int error) const;
     bool receive_some();
     void take(const msghdr &message, std::size_t bytes);
     void take6(msghdr &message, std::size_t bytes);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The thread that sends all tunnels' keepalives and watches their peers.
-// What is to be done when is in the core's Keepalive, the packets are those of
-// KeepaliveSocket; here are the clock and the queue of deadlines.
+// What is to be done when is in the core's Keepalive, what is sent how in
+// KeepaliveSender; here are the clock, the queue of deadlines, and what the rest
+// of the switch is told.
 //
 // Frames are signs of life as well.  OVS counts them anyway, so the packet
 // path pays nothing for that: when a deadline has passed, the thread looks
@@ -11,21 +12,23 @@
 // The queue is a balanced tree: with 65536 tunnels a step takes about 16
 // comparisons.  All that is due within kRound is done in one round.
 //
-// The mutex is held while keepalives are sent.  The packet path never takes
-// it: it notes what it has heard, and the thread draws the conclusions.
+// Keepalives are sent without the mutex, as they take the way of frames.  The
+// packet path never takes it: it notes what it has heard, and the thread draws
+// the conclusions.
 
-#include "keepalive_socket.h"
+#include "keepalive_sender.h"
+#include "state_report.h"
 #include "tunnel.h"
 
-#include <cerrno>
+#include <cstring>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include <net/if.h>
 
 #include "util.h"
 #include <config.h>
@@ -44,6 +47,8 @@ namespace {
 constexpr Time kRound{16};          // The least time between two rounds.
 constexpr Time kBusy{10};           // When to ask a netdev again that is busy.
 constexpr std::size_t kBatch = 64;  // Tunnels served at a time.
+constexpr unsigned kAsked = 3;      // Times, a second apart, that a next hop
+                                    // is asked before it is called silent.
 
 // Guards what is below it, and the second half of every KeepaliveState.
 std::mutex mutex;
@@ -86,25 +91,52 @@ void schedule(eoip_tunnel *tunnel, Time deadline)
     state.queued = deadline;
 }
 
+Signs signs_of(const eoip_tunnel *tunnel)
+{
+    const KeepaliveState &state = tunnel->keepalive;
+
+    Signs signs = signs_of(tunnel->setup(), state.path);
+    signs.asks_neighbour |= state.asked >= kAsked;
+    return signs;
+}
+
+void tell_link(const eoip_tunnel *tunnel, bool is_up)
+{
+    const StateReport report = state_report(
+        tunnel, tunnel->keepalive.state, tunnel->keepalive.path);
+    const std::string why =
+        report.reason.empty() ? state_name(report.state) : report.reason;
+
+    if (is_up) {
+        VLOG_INFO("%s: the link is up: %s", tunnel->name.c_str(), why.c_str());
+    } else {
+        VLOG_WARN("%s: the link is down: %s", tunnel->name.c_str(),
+                  why.c_str());
+    }
+}
+
 // After any event: 'before' is the state that the machine had.
 void settle(eoip_tunnel *tunnel, Keepalive::State before)
 {
     KeepaliveState &state = tunnel->keepalive;
     const Keepalive &machine = state.machine;
+    const Signs signs = signs_of(tunnel);
+    const State now_is = judge(signs, machine, now());
+    const bool link = link_is_up(signs, machine);
 
     schedule(tunnel, machine.deadline());
-    if (machine.state() == before) {
+    state.eager = now_is == State::waiting || now_is == State::silent
+                  || now_is == State::no_neighbour;
+    if (machine.state() == before && now_is == state.state
+        && link == state.link_is_up) {
         return;
     }
-    VLOG_DBG("%s: keepalive: %s", tunnel->name.c_str(),
-             keepalive_state_name(machine.state()));
-    state.eager = machine.state() == Keepalive::State::waiting
-                  || machine.state() == Keepalive::State::down;
-    if (state.link_is_up.exchange(machine.link_is_up())
-        != machine.link_is_up()) {
+    VLOG_DBG("%s: %s, keepalive: %s", tunnel->name.c_str(),
+             state_name(now_is), keepalive_state_name(machine.state()));
+    state.state = now_is;
+    if (state.link_is_up.exchange(link) != link) {
         state.resets++;
-        VLOG_INFO("%s: keepalive: the link is %s", tunnel->name.c_str(),
-                  machine.link_is_up() ? "up" : "down");
+        tell_link(tunnel, link);
     }
     if (changed.insert(tunnel).second) {
         have_changed = true;
@@ -156,22 +188,28 @@ void take_noted()
     }
 }
 
-// What became of a keepalive: 'error' is an errno value, or 0.
-void done(eoip_tunnel *tunnel, int error)
+// What became of a keepalive: 'not_sent' tells why it was not sent, or is
+// empty.
+void done(eoip_tunnel *tunnel, std::string_view not_sent,
+          bool no_neighbour = false)
 {
+    const std::lock_guard lock(mutex);
     KeepaliveState &state = tunnel->keepalive;
+    const auto before = state.machine.state();
 
-    if (error && error != state.error) {
+    if (!state.netdev) {
+        return;  // It was stopped meanwhile.
+    }
+    if (!not_sent.empty() && not_sent != state.not_sent) {
         VLOG_DBG("%s: keepalive: not sent: %s", tunnel->name.c_str(),
-                 ovs_strerror(error));
+                 std::string(not_sent).c_str());
     }
-    state.error = error;
-    if (error) {
+    state.not_sent = not_sent;
+    state.asked = no_neighbour ? state.asked + 1 : 0;
+    if (!not_sent.empty()) {
         state.machine.not_sent(now());
-        schedule(tunnel, state.machine.deadline());
-    } else {
-        count(tunnel->counters.tx_keepalives);
     }
+    settle(tunnel, before);
 }
 
 // A keepalive that the kernel datapath lets pass.
@@ -188,54 +226,18 @@ void take_keepalive(const in6_addr &remote, const in6_addr &local,
     }
 }
 
-KeepaliveSocket raw4(AF_INET, done, take_keepalive);
-KeepaliveSocket raw6(AF_INET6, done, take_keepalive);
-
-// False if the kernel has no device of this name.  Asked for every keepalive,
-// so the answers are kept for a second.
-bool is_device(const char *name)
-{
-    static auto &known = *new std::map<std::string, bool, std::less<>>;
-    static Time until{0};
-
-    if (now() >= until) {
-        known.clear();
-        until = now() + Time(1000);
-    }
-    const auto found = known.find(std::string_view(name));
-    if (found != known.end()) {
-        return found->second;
-    }
-    // Who cannot ask, for lack of a descriptor, hears it from the raw socket.
-    return known[name] = if_nametoindex(name) != 0 || errno != ENODEV;
-}
-
-// 'egress' is where OVS's route to the peer leads.
-void send_keepalive(eoip_tunnel *tunnel, const char *egress)
-{
-    const Setup &setup = tunnel->setup();
-
-    if (!setup.remote) {
-        done(tunnel, EDESTADDRREQ);
-    } else if (!*egress) {
-        done(tunnel, ENETUNREACH);
-    } else if (!is_device(egress)) {
-        done(tunnel, ENODEV);
-    } else {
-        (setup.remote->is_ipv4() ? raw4 : raw6).send(tunnel, setup);
-    }
-}
-
-void flush()
-{
-    raw4.flush();
-    raw6.flush();
-}
+KeepaliveSender sender(done, take_keepalive);
 
 // Deadlines.
 
+// A keepalive that has to be sent.
+struct Due {
+    eoip_tunnel *tunnel;
+    bool in_kernel;
+};
+
 // The deadline of 'tunnel' has passed.
-void serve(eoip_tunnel *tunnel)
+void serve(eoip_tunnel *tunnel, std::vector<Due> &due)
 {
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
@@ -251,28 +253,40 @@ void serve(eoip_tunnel *tunnel)
         state.machine.heard(now(), now());
     }
     if (state.machine.expire(now())) {
-        send_keepalive(tunnel, port.egress);
+        const auto obstacle = signs_of(tunnel).obstacle;
+        if (!obstacle) {
+            due.push_back({tunnel, port.in_kernel});
+        } else if (obstacle != State::no_route) {
+            state.machine.not_sent(now());
+        }
     }
     settle(tunnel, before);
 }
 
 // Serves up to a batch of tunnels, so that nobody waits for long for the
-// mutex.  Returns false if no more are due.
+// mutex, and sends what is due then.  Returns false if no more are due.
 bool serve_some()
 {
-    const std::lock_guard lock(mutex);
-    const Time until = now();
+    std::vector<Due> due;
+    bool more = true;
+    {
+        const std::lock_guard lock(mutex);
+        const Time until = now();
 
-    take_noted();
-    for (std::size_t i = 0; i < kBatch; i++) {
-        if (queue.empty() || queue.begin()->first > until) {
-            flush();
-            return false;
+        take_noted();
+        for (std::size_t i = 0; more && i < kBatch; i++) {
+            more = !queue.empty() && queue.begin()->first <= until;
+            if (more) {
+                serve(queue.begin()->second, due);
+            }
         }
-        serve(queue.begin()->second);
     }
-    flush();
-    return true;
+    // The tunnels stay until this thread quiesces.
+    for (const Due &one : due) {
+        sender.send(one.tunnel, one.in_kernel, calls->send);
+    }
+    sender.flush();
+    return more;
 }
 
 Time next_deadline()
@@ -287,26 +301,14 @@ void *run(void *)
         const std::uint64_t seen = seq_read(queue_seq);
         const Time begun = now();
 
-        if (somebody_learns) {
-            // To hear whom there is nothing to send to yet.
-            raw4.open();
-            raw6.open();
-        }
-        raw4.receive();
-        raw6.receive();
+        sender.receive(somebody_learns);
         while (serve_some()) {
         }
         const Time next = next_deadline();
         if (next != Time::max()) {
             poll_timer_wait_until(std::max(next, begun + kRound).count());
         }
-        for (const KeepaliveSocket *socket : {&raw4, &raw6}) {
-            if (socket->fd() >= 0) {
-                poll_fd_wait(socket->fd(), POLLIN);
-            } else if (somebody_learns && socket->retry_at() != Time::max()) {
-                poll_timer_wait_until(socket->retry_at().count());
-            }
-        }
+        sender.wait(somebody_learns);
         seq_wait(queue_seq, seen);
         poll_block();
     }
@@ -338,18 +340,19 @@ KeepaliveReport keepalive_report(const eoip_tunnel *tunnel)
     const Time noted(state.heard_at.load(std::memory_order_relaxed));
     KeepaliveReport report;
 
+    report.now = now();
+    report.state = judge(signs_of(tunnel), state.machine, report.now);
+    report.path = state.path;
     report.flow_based = tunnel->setup().flow_based();
-    report.state = report.flow_based
-                       ? kFlowBased
-                       : keepalive_state_name(state.machine.state());
-    report.link_is_up = state.machine.link_is_up();
+    report.keepalive_state = report.flow_based
+                                 ? kFlowBased
+                                 : keepalive_state_name(state.machine.state());
     report.since = state.machine.since();
     report.heard = state.machine.last_heard();
     if (noted != Time(0) && (!report.heard || *report.heard < noted)) {
         report.heard = noted;
     }
-    report.now = now();
-    report.error = state.error;
+    report.not_sent = state.not_sent;
     return report;
 }
 
@@ -367,9 +370,6 @@ void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
 
-    if (setup.learns()) {
-        somebody_learns = true;
-    }
     state.netdev = netdev;
     // Equal for equal names, so that a restart does not move a tunnel.
     const unsigned phase = std::hash<std::string>{}(tunnel->name) % 1000;
@@ -389,6 +389,47 @@ void eoip_keepalive_stop(eoip_tunnel *tunnel)
     changed.erase(tunnel);
     tunnel->keepalive.eager = false;
     tunnel->keepalive.netdev = nullptr;
+}
+
+void eoip_keepalive_set_port(eoip_tunnel *tunnel, const ofport_dpif *port)
+{
+    const std::lock_guard lock(mutex);
+    KeepaliveState &state = tunnel->keepalive;
+
+    state.port = port;
+    if (port && state.netdev) {
+        state.machine.can_be_sent(now());
+        schedule(tunnel, state.machine.deadline());
+        seq_change(queue_seq);
+    }
+}
+
+void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *path)
+{
+    const std::lock_guard lock(mutex);
+    KeepaliveState &state = tunnel->keepalive;
+    const auto before = state.machine.state();
+
+    if (std::memcmp(&state.path, path, sizeof *path) == 0) {
+        return;
+    }
+    state.path = *path;
+    if (path->in_kernel && tunnel->setup().learns()) {
+        somebody_learns = true;
+    }
+    state.machine.can_be_sent(now());
+    settle(tunnel, before);
+    seq_change(queue_seq);
+}
+
+void eoip_keepalive_pushed(eoip_tunnel *tunnel, eoip_drop why)
+{
+    if (tunnel) {
+        tunnel->keepalive.pushed = why;
+        if (why == EOIP_N_DROPS) {
+            count(tunnel->counters.tx_keepalives);
+        }
+    }
 }
 
 void eoip_keepalive_heard(eoip_tunnel *tunnel)

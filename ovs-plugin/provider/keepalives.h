@@ -11,7 +11,12 @@
 
 #include <netinet/in.h>
 
+#include <linux/eoip.h>
+
+#include "path.h"
+
 struct eoip_tunnel;
+struct ofport_dpif;
 struct smap;
 
 #ifdef __cplusplus
@@ -21,15 +26,18 @@ extern "C" {
 /* What the thread asks about a tunnel's netdev. */
 struct eoip_port {
     uint64_t rx_packets;    /* Frames that the tunnel has received. */
-    char egress[16];        /* Device that the route leads to, or "". */
+    bool in_kernel;         /* A port of the kernel's datapath. */
 };
 
-/* What the thread calls: all may be called by any thread, and not block.
- * 'poll' returns false if it is a bad moment; 'find' returns the tunnel that
- * packets from 'remote' to 'local' with 'key' belong to, or NULL; 'unclaimed'
- * accounts for a keepalive that the kernel has let pass and no tunnel has. */
+/* What the thread calls: all may be called by any thread, and all but 'send' do
+ * not block.  'poll' returns false if it is a bad moment; 'send' sends a
+ * keepalive as frames are sent in the userspace datapath.  Of keepalives that
+ * the kernel has let pass, 'find' returns the tunnel of its datapath that
+ * packets from 'remote' to 'local' with 'key' belong to, or NULL, and
+ * 'unclaimed' accounts for what has none. */
 struct eoip_keepalive_calls {
     bool (*poll)(void *netdev, struct eoip_port *);
+    void (*send)(const struct ofport_dpif *);
     struct eoip_tunnel *(*find)(const struct in6_addr *remote,
                                 const struct in6_addr *local, uint16_t key);
     void (*unclaimed)(const struct in6_addr *remote,
@@ -41,6 +49,16 @@ struct eoip_keepalive_calls {
 void eoip_keepalive_configure(struct eoip_tunnel *, void *netdev,
                               const struct eoip_keepalive_calls *);
 void eoip_keepalive_stop(struct eoip_tunnel *);
+
+/* Main thread: the tunnel's port in the userspace datapath is 'port' now, or
+ * gone if that is NULL; and what is known of the tunnel's path. */
+void eoip_keepalive_set_port(struct eoip_tunnel *,
+                             const struct ofport_dpif *port);
+void eoip_keepalive_set_path(struct eoip_tunnel *, const struct eoip_path *);
+
+/* Any thread: what stands for a keepalive is sent; or is not, for 'why', if that
+ * is not EOIP_N_DROPS.  'tunnel' may be NULL. */
+void eoip_keepalive_pushed(struct eoip_tunnel *, enum eoip_drop why);
 
 /* Any thread: the tunnel has received a keepalive. */
 void eoip_keepalive_heard(struct eoip_tunnel *);
@@ -62,8 +80,10 @@ void eoip_keepalive_get_status(const struct eoip_tunnel *, struct smap *);
 
 #include <atomic>
 #include <optional>
+#include <string>
 
 #include "eoip/keepalive.h"
+#include "eoip/state.h"
 
 namespace eoip {
 
@@ -76,27 +96,35 @@ struct KeepaliveState {
     eoip_tunnel *next_noted = nullptr;
     std::atomic<bool> link_is_up{true};
     std::atomic<long long> resets{0};  // Times that the link changed.
+    // Of the userspace datapath: the port that sends, and what has become of
+    // the last one, an eoip_drop, EOIP_N_DROPS if it was sent.
+    std::atomic<const ofport_dpif *> port{nullptr};
+    std::atomic<int> pushed{0};
 
     // Guarded by the mutex of keepalives.cc.
     Keepalive machine;
     Time queued = Time::max();  // Deadline in the queue.
     void *netdev = nullptr;     // While it is there.
     std::uint64_t rx_packets = 0;  // When last looked at.
-    int error = 0;                 // Why it was not sent: an errno.
+    eoip_path path{};
+    State state = State::waiting;  // As last told to others.
+    unsigned asked = 0;    // Times in a row that the next hop did not answer.
+    std::string not_sent;  // Why the last one was not sent, or empty.
 };
 
 // The state of a tunnel whose peer or keys are up to the flows.
 inline constexpr const char *kFlowBased = "flow-based";
 
-// How a tunnel's keepalives are.
+// How a tunnel, its path and its keepalives are.
 struct KeepaliveReport {
-    const char *state;
+    State state;
+    eoip_path path;
+    const char *keepalive_state;
     bool flow_based;
-    bool link_is_up;
-    Time since;
+    Time since;  // Of 'keepalive_state'.
     std::optional<Time> heard;
     Time now;
-    int error;  // Why the last one was not sent, an errno; or 0.
+    std::string not_sent;  // Why the last one was not sent, or empty.
 };
 [[nodiscard]] KeepaliveReport keepalive_report(const eoip_tunnel *tunnel);
 

@@ -36,16 +36,6 @@ public:
         }
     }
 
-    // False if there is no such device.
-    bool get_flags(short &flags)
-    {
-        if (ioctl(socket_, SIOCGIFFLAGS, &request_) != 0) {
-            return false;
-        }
-        flags = request_.ifr_flags;
-        return true;
-    }
-
     bool ask(void *command)
     {
         request_.ifr_data = static_cast<char *>(command);
@@ -129,12 +119,6 @@ bool kernel_module_is_foreign()
         }
     }
     return is_there;
-}
-
-bool kernel_device_is_off(const char *name)
-{
-    short flags = 0;
-    return Ethtool(name).get_flags(flags) && !(flags & IFF_UP);
 }
 
 }  // namespace eoip

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the kernel counts at the device that all eoip tunnels of the kernel
-// datapath share, as `ethtool -S` shows it, whether it is up, and whose module
-// it is of.
+// datapath share, as `ethtool -S` shows it, and whose module it is of.
 
 #ifndef EOIP_KERNEL_DEVICE_H
 #define EOIP_KERNEL_DEVICE_H
@@ -25,9 +24,6 @@ read_kernel_counters(const char *device);
 // True if the module eoip that the kernel runs is another project's; false if
 // there is none, or it cannot be seen whose it is.
 [[nodiscard]] bool kernel_module_is_foreign();
-
-// Whether there is such a device and somebody has set it down.
-[[nodiscard]] bool kernel_device_is_off(const char *device);
 
 }  // namespace eoip
 

@@ -13,6 +13,7 @@
 
 #include "eoip-hooks.h"
 #include "headers.h"
+#include "keepalive_frame.h"
 #include "odp-util.h"
 #include "netdev-vport.h"
 #include "openvswitch/poll-loop.h"
@@ -107,7 +108,8 @@ keepalive_poll(void *netdev_, struct eoip_port *port)
     if (ovs_mutex_trylock(&vport->mutex)) {
         return false;
     }
-    if (match_is_in_kernel(netdev)) {
+    port->in_kernel = match_is_in_kernel(netdev);
+    if (port->in_kernel) {
         port->rx_packets = vport->stats.rx_packets;
     } else {
         struct eoip_counters counters;
@@ -115,23 +117,44 @@ keepalive_poll(void *netdev_, struct eoip_port *port)
         eoip_tunnel_get_counters(netdev_eoip_tunnel(netdev), &counters);
         port->rx_packets = counters.rx_packets;
     }
-    ovs_strlcpy_arrays(port->egress, vport->egress_iface);
     ovs_mutex_unlock(&vport->mutex);
     return true;
 }
 
 static struct eoip_tunnel *
-find_any(const struct in6_addr *remote, const struct in6_addr *local,
-         uint16_t key)
+find_in_kernel(const struct in6_addr *remote, const struct in6_addr *local,
+               uint16_t key)
 {
-    return match_packet(remote, local, key, MATCH_USERSPACE | MATCH_KERNEL);
+    return match_packet(remote, local, key, MATCH_KERNEL);
 }
 
 const struct eoip_keepalive_calls eoip_keepalive_calls = {
     .poll = keepalive_poll,
-    .find = find_any,
+    .send = keepalive_frame_send,
+    .find = find_in_kernel,
     .unclaimed = unclaimed_keepalive_of_host,
 };
+
+/* Of tunnels of any type: see struct eoip_hooks. */
+static void
+port_added(const struct netdev *netdev, odp_port_t port,
+           const struct ofport_dpif *ofport)
+{
+    sharing_port_added(netdev, port);
+    if (eoip_is_type(netdev)) {
+        eoip_keepalive_set_port(netdev_eoip_tunnel(netdev), ofport);
+        eoip_path_outdate();
+    }
+}
+
+static void
+port_deleted(const struct netdev *netdev, odp_port_t port)
+{
+    sharing_port_deleted(netdev, port);
+    if (eoip_is_type(netdev)) {
+        eoip_keepalive_set_port(netdev_eoip_tunnel(netdev), NULL);
+    }
+}
 
 static int
 netdev_eoip_get_carrier(const struct netdev *netdev, bool *carrier)
@@ -181,18 +204,20 @@ netdev_eoip_run(const struct netdev_class *class)
     bool mtu_changed;
 
     eoip_common.run(class);
-    while ((changed = eoip_keepalive_next_changed())) {
-        netdev_change_seq_changed(changed);
-    }
     eoip_config_run();
     /* Without a tunnel the switch is as it would be without us. */
     packet_sockets_set_buffers(sharing_eoip_port() != ODPP_NONE
                         ? settings_receive_buffer() : 0);
     if (route_changed(&mtu_changed)) {
         match_outdate();
+        eoip_path_outdate();
         if (mtu_changed) {
             revalidate();
         }
+    }
+    eoip_path_run();
+    while ((changed = eoip_keepalive_next_changed())) {
+        netdev_change_seq_changed(changed);
     }
     if (time_msec() >= next_neighbor) {
         next_neighbor = time_msec() + NEIGHBOR_INTERVAL;
@@ -208,6 +233,7 @@ netdev_eoip_wait(const struct netdev_class *class)
     eoip_common.wait(class);
     eoip_keepalive_wait();
     eoip_config_wait();
+    eoip_path_wait();
     route_wait();
     if (sharing_eoip_port() != ODPP_NONE) {
         poll_timer_wait_until(next_neighbor);
@@ -301,15 +327,15 @@ eoip_provider_register(void)
 {
     static const struct eoip_hooks hooks = {
         .complete_class = complete_class,
-        .port_added = sharing_port_added,
-        .port_deleted = sharing_port_deleted,
+        .port_added = port_added,
+        .port_deleted = port_deleted,
         .port_lookup = sharing_port_lookup,
         .shares_pop = sharing_is_needed,
         .pop = pop_execute,
         .unclaimed_in_kernel = unclaimed_in_kernel,
         .push = push_execute,
         .put_drop = headers_put_drop,
-        .push_header_len = headers_len,
+        .push_header_len = headers_growth,
         .push_key = headers_key,
         .format_push = text_format_push,
         .parse_push = text_parse_push,

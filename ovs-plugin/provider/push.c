@@ -349,6 +349,30 @@ send_batch(struct dp_packet_batch *batch, struct sending *sending)
     dp_packet_batch_destroy(&sending->onward.batch);
 }
 
+/* Makes keepalives of what stands for them in 'batch', or deletes it if they
+ * cannot be sent.  Returns as execute_push() does. */
+static EOIP_NOINLINE bool
+push_keepalives(struct dp_packet_batch *batch,
+                const struct ovs_action_push_tnl *push,
+                const struct lane *lane, bool is_ipv6)
+{
+    enum eoip_drop why = lane->note.drop - 1;
+    struct dp_packet *packet;
+
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        eoip_keepalive_pushed(lane->tunnel, why);
+        if (why == EOIP_N_DROPS) {
+            dp_packet_set_size(packet, 0);
+            push_one(packet, push, &lane->note, is_ipv6,
+                     is_ipv6 ? 0 : ids_take(lane->ids, 1));
+        }
+    }
+    if (why != EOIP_N_DROPS) {
+        dp_packet_delete_batch(batch, true);
+    }
+    return why != EOIP_N_DROPS;
+}
+
 /* What struct eoip_hooks says of .push. */
 EOIP_INLINE bool
 execute_push(void *dp, struct dp_packet_batch *batch, bool steal,
@@ -362,6 +386,9 @@ execute_push(void *dp, struct dp_packet_batch *batch, bool steal,
 
     dp_packet_batch_apply_cutlen(batch);
     if (OVS_UNLIKELY(lane->note.drop)) {
+        if (lane->note.flags & PUSH_KEEPALIVE) {
+            return push_keepalives(batch, push, lane, is_ipv6);
+        }
         count_drop(push, lane->tunnel, lane->note.drop - 1, n);
         dp_packet_delete_batch(batch, true);
         return true;

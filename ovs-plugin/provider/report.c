@@ -110,8 +110,6 @@ describe(struct netdev_eoip *dev, struct eoip_shown *shown)
         .tunnel = dev->tunnel,
         .name = netdev_get_name(&dev->vport.up),
         .in_kernel = match_is_in_kernel(&dev->vport.up),
-        .egress = dev->vport.egress_iface,
-        .egress_carrier = dev->vport.carrier_status,
         .rx_packets = stats.rx_packets,
         .rx_bytes = stats.rx_bytes,
         .tx_packets = stats.tx_packets,

@@ -117,6 +117,24 @@ route_obstacle(const struct in6_addr *remote, const struct in6_addr *local,
            ? ROUTE_NO_NEIGHBOR : ROUTE_OPEN;
 }
 
+/* A source that is asked for has to be an address of this host to be routed
+ * from. */
+enum eoip_obstacle
+route_look(const struct in6_addr *remote, const struct in6_addr *local,
+           uint32_t mark, char device[IFNAMSIZ])
+{
+    struct in6_addr source = *local, chosen = in6addr_any, gateway;
+    bool is_routed = look_up(remote, mark, device, &chosen, &gateway);
+
+    if (is_routed && ipv6_addr_equals(&chosen, remote)) {
+        return EOIP_PATH_OWN_ADDRESS;
+    } else if (look_up(remote, mark, device, &source, &gateway)) {
+        return EOIP_PATH_OPEN;
+    }
+    device[0] = '\0';
+    return is_routed ? EOIP_PATH_NO_ADDRESS : EOIP_PATH_NO_ROUTE;
+}
+
 static bool
 update_mtus(void)
 {

@@ -11,6 +11,8 @@
 
 #include <netinet/in.h>
 
+#include "path.h"
+
 /* True if 'source' is an address of the device that has 'local'. */
 bool route_is_own(const struct in6_addr *source, const struct in6_addr *local);
 
@@ -29,6 +31,12 @@ enum route_obstacle {
 enum route_obstacle route_obstacle(const struct in6_addr *remote,
                                    const struct in6_addr *local,
                                    uint32_t mark);
+
+/* What routes and addresses say of the path of such packets; stores the device
+ * that they leave through, or "". */
+enum eoip_obstacle route_look(const struct in6_addr *remote,
+                              const struct in6_addr *local, uint32_t mark,
+                              char device[IFNAMSIZ]);
 
 /* Main thread: true if some route, address or MTU may be another one than when
  * this was called last; '*mtu_changed' if an MTU that route_mtu() returned is.

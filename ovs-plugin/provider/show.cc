@@ -7,11 +7,11 @@
 #include "packet_sockets.h"
 #include "reassemblers.h"
 #include "show.h"
+#include "state_report.h"
 #include "tunnel.h"
 #include "versions.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,48 +45,6 @@ std::string endpoint_text(const Endpoint &end,
 // The device that all tunnels of the kernel datapath share.
 constexpr const char *kKernelDevice = "eoip_sys";
 
-std::string state_text(const eoip_shown &shown)
-{
-    const Setup &setup = shown.tunnel->setup();
-
-    if (shown.in_kernel && kernel_device_is_off(kKernelDevice)) {
-        return std::string("down, the device ") + kKernelDevice
-               + " is off (ip link set " + kKernelDevice + " up)";
-    }
-    if (setup.learns() && !setup.remote) {
-        return "waiting for a peer to learn";
-    }
-    if (!eoip_keepalive_link_is_up(shown.tunnel)) {
-        return "down, the peer is silent";
-    }
-    if (!setup.resolved()) {
-        return "waiting for the address of a host name";
-    }
-    if (setup.any_remote()) {
-        return kFlowBased;
-    }
-    if (!*shown.egress) {
-        return "no route to the remote";
-    }
-    return std::string(shown.egress_carrier ? "up" : "down") + " via "
-           + shown.egress;
-}
-
-// Why a keepalive could not be sent.
-const char *keepalive_error_text(int error)
-{
-    switch (error) {
-    case EDESTADDRREQ:
-        return "the address of the peer is not known";
-    case ENETUNREACH:
-        return "there is no route to the peer";
-    case ENODEV:
-        return "the route to the peer leads to a device that the host lacks";
-    default:
-        return ovs_strerror(error);
-    }
-}
-
 // Writing JSON.
 
 void put(json *object, const char *name, long long value)
@@ -105,13 +63,13 @@ json *keepalive_json(const eoip_tunnel *tunnel)
     const KeepaliveReport report = keepalive_report(tunnel);
     json *object = json_object_create();
 
-    put(object, "state", report.state);
+    put(object, "state", report.keepalive_state);
     if (config && !report.flow_based) {
         put(object, "interval", config->interval.count() / 1000);
         put(object, "retries", config->retries);
         put(object, "state_age_ms", (report.now - report.since).count());
-        if (report.error) {
-            put(object, "error", keepalive_error_text(report.error));
+        if (!report.not_sent.empty()) {
+            put(object, "error", report.not_sent);
         }
     }
     if (report.heard) {
@@ -181,6 +139,7 @@ json *reassembly_json()
 json *tunnel_json(const eoip_shown &shown)
 {
     const Setup &setup = shown.tunnel->setup();
+    const StateReport state = state_report(shown.tunnel);
     json *object = json_object_create();
     json *statistics = json_object_create();
 
@@ -189,7 +148,15 @@ json *tunnel_json(const eoip_shown &shown)
     put(object, "local_ip", endpoint_text(setup.config.local, setup.local));
     json_object_put(object, "in_key", key_json(setup.config.in_key));
     json_object_put(object, "out_key", key_json(setup.config.out_key));
-    put(object, "state", state_text(shown));
+    put(object, "state", state_name(state.state));
+    if (!state.reason.empty()) {
+        put(object, "reason", state.reason);
+    }
+    if (!state.device.empty()) {
+        put(object, "egress", state.device);
+    }
+    put(object, "link_state",
+        eoip_keepalive_link_is_up(shown.tunnel) ? "up" : "down");
     json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
     if (setup.learns()) {
         json_object_put(object, "learning", learning_json(shown.tunnel));
@@ -305,6 +272,14 @@ std::string learning_text(const json *learning)
            + ", free for others after " + text(learning, "learn_after") + " s";
 }
 
+std::string state_text(const json *tunnel)
+{
+    return text(tunnel, "state")
+           + (get(tunnel, "reason")   ? ": " + text(tunnel, "reason")
+              : get(tunnel, "egress") ? " via " + text(tunnel, "egress")
+                                      : "");
+}
+
 std::string key_text(const json *tunnel)
 {
     const std::string in = text(tunnel, "in_key");
@@ -346,7 +321,7 @@ std::string tunnel_text(const json *tunnel)
     std::string lines =
         text(tunnel, "name") + ": remote " + text(tunnel, "remote_ip")
         + ", local " + text(tunnel, "local_ip") + ", key " + key_text(tunnel)
-        + ", " + text(tunnel, "state") + "\n  received "
+        + ", " + state_text(tunnel) + "\n  received "
         + text(statistics, "rx_packets") + " frames, "
         + text(statistics, "rx_bytes") + " bytes; sent "
         + text(statistics, "tx_packets") + " frames, "

@@ -20,8 +20,6 @@ struct eoip_shown {
     const struct eoip_tunnel *tunnel;
     const char *name;
     bool in_kernel;         /* Or in the userspace datapath. */
-    const char *egress;     /* Device that the route leads to, or "". */
-    bool egress_carrier;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 

@@ -8,13 +8,6 @@
 #include "eoip/wire6.h"
 #include "headers.h"
 
-/* Every reason to drop frames that are to be sent, by its number in a note. */
-static const char *
-drop_name(uint8_t drop)
-{
-    return drop && drop <= EOIP_N_DROPS ? eoip_drop_name(drop - 1) : "none";
-}
-
 void
 text_format_push(const struct ovs_action_push_tnl *push, struct ds *ds)
 {
@@ -34,8 +27,11 @@ text_format_push(const struct ovs_action_push_tnl *push, struct ds *ds)
     if (note.tunnel) {
         ds_put_format(ds, ",tunnel=%"PRIu32, note.tunnel);
     }
-    if (note.drop) {
-        ds_put_format(ds, ",drop=%s", drop_name(note.drop));
+    if (note.flags & PUSH_KEEPALIVE) {
+        ds_put_cstr(ds, ",keepalive");  /* No flow holds it: not parsed. */
+    }
+    if (note.drop && note.drop <= EOIP_N_DROPS) {
+        ds_put_format(ds, ",drop=%s", eoip_drop_name(note.drop - 1));
     }
     ds_put_char(ds, ')');
 }

@@ -11,6 +11,7 @@
 
 #include "eoip/mss.h"
 #include "reassemblers.h"
+#include "state_report.h"
 
 #include "util.h"
 #include <config.h>
@@ -160,6 +161,17 @@ bool eoip_tunnel_has_any_remote(const eoip_tunnel *tunnel)
     return tunnel->setup().any_remote();
 }
 
+void eoip_tunnel_get_ends(const eoip_tunnel *tunnel, in6_addr *remote,
+                          in6_addr *local, uint32_t *mark)
+{
+    const eoip::Setup &setup = tunnel->setup();
+    const eoip::Address none{};
+
+    *remote = eoip::to_in6(setup.remote.value_or(none));
+    *local = eoip::to_in6(setup.local.value_or(none));
+    *mark = setup.config.egress_pkt_mark.value_or(0);
+}
+
 bool eoip_tunnel_inherits_df(const eoip_tunnel *tunnel)
 {
     return tunnel->setup().config.inherit_df;
@@ -262,6 +274,12 @@ static void add_learned(const eoip_tunnel *tunnel, smap *status)
 
 void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
 {
+    const eoip::StateReport report = eoip::state_report(tunnel);
+
+    smap_add(status, "state", eoip::state_name(report.state));
+    if (!report.reason.empty()) {
+        smap_add(status, "reason", report.reason.c_str());
+    }
     add_addresses(tunnel, status);
     add_learned(tunnel, status);
     eoip_keepalive_get_status(tunnel, status);
@@ -271,7 +289,7 @@ void eoip_keepalive_get_status(const eoip_tunnel *tunnel, smap *status)
 {
     const eoip::KeepaliveReport report = eoip::keepalive_report(tunnel);
 
-    smap_add(status, "keepalive_state", report.state);
+    smap_add(status, "keepalive_state", report.keepalive_state);
     eoip::add_time(status, "keepalive_since", report.since);
     if (report.heard) {
         eoip::add_time(status, "keepalive_last_heard", *report.heard);

@@ -72,6 +72,11 @@ bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
 /* Any thread: true if the flows say, or its packets, who the remote end is. */
 bool eoip_tunnel_has_any_remote(const struct eoip_tunnel *);
 
+/* Any thread: the ends of the tunnel, all zeros where they are not known or up
+ * to the flows, and the mark of its packets. */
+void eoip_tunnel_get_ends(const struct eoip_tunnel *, struct in6_addr *remote,
+                          struct in6_addr *local, uint32_t *mark);
+
 /* Any thread: true if outer packets have the DF bit of the frame in them. */
 bool eoip_tunnel_inherits_df(const struct eoip_tunnel *);
 

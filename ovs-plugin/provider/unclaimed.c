@@ -60,7 +60,10 @@ void
 unclaimed_keepalive_of_host(const struct in6_addr *remote,
                             const struct in6_addr *local, uint16_t key)
 {
-    unclaimed_keepalive(remote, local, key, MATCH_KERNEL);
+    /* The host sees what comes to the switch as well. */
+    if (!match_packet(remote, local, key, MATCH_USERSPACE)) {
+        unclaimed_keepalive(remote, local, key, MATCH_KERNEL);
+    }
 }
 
 /* Drops a frame.  In the kernel's datapath those that no tunnel may learn from

@@ -23,6 +23,7 @@ void Keepalive::configure(const std::optional<KeepaliveConfig> &config,
         config_ && config && config_->interval == config->interval;
     config_ = config;
     if (!config) {
+        silence_is_due_ = false;
         enter(State::off, now);
         return;
     }
@@ -31,6 +32,7 @@ void Keepalive::configure(const std::optional<KeepaliveConfig> &config,
         retry_ = now;
     }
     gone_ = now + patience();
+    silence_is_due_ = !watches() && heard_lately(now);
     if (!watches()) {
         enter(State::unwatched, now);
     } else if (state_ == State::off || state_ == State::unwatched) {
@@ -47,6 +49,7 @@ void Keepalive::heard(Time when, Time now)
     }
     heard_ = when;
     if (!watches()) {
+        silence_is_due_ = heard_lately(now);
         return;
     }
     gone_ = std::max(gone_, when + patience());
@@ -66,6 +69,7 @@ bool Keepalive::expire(Time now)
     if (watches() && state_ != State::down && now >= gone_) {
         enter(State::down, now);
     }
+    silence_is_due_ = silence_is_due_ && now < silent_from();
     if (now < std::min(due_, retry_)) {
         return false;
     }
@@ -84,16 +88,22 @@ void Keepalive::not_sent(Time now)
 
 void Keepalive::can_be_sent(Time now)
 {
-    if (retry_ != Time::max()) {
-        retry_ = std::min(retry_, now);
+    if (is_held_back_) {
+        is_held_back_ = false;
+        retry_ = now;
     }
 }
 
 bool Keepalive::heard_lately(Time now) const
 {
-    return config_ && heard_
-           && now - *heard_
-                  < (watches() ? patience() : 10 * config_->interval);
+    return config_
+           && (watches() ? state_ == State::up
+                         : heard_ && now < silent_from());
+}
+
+Time Keepalive::silent_from() const
+{
+    return *heard_ + 10 * config_->interval;
 }
 
 Time Keepalive::deadline() const
@@ -102,7 +112,8 @@ Time Keepalive::deadline() const
         return Time::max();
     }
     const bool can_go_down = watches() && state_ != State::down;
-    return std::min({due_, retry_, can_go_down ? gone_ : Time::max()});
+    return std::min({due_, retry_, can_go_down ? gone_ : Time::max(),
+                     silence_is_due_ ? silent_from() : Time::max()});
 }
 
 void Keepalive::enter(State state, Time now)

@@ -60,7 +60,8 @@ public:
     // What expire() asked for could not be sent: once more in a second.
     void not_sent(Time now);
 
-    // It could be sent now: at once, if there was one that could not.
+    // What expire() asked for is held back, until can_be_sent().
+    void held_back() { is_held_back_ = true; }
     void can_be_sent(Time now);
 
     // True if the peer was heard within the time that it has before it is
@@ -78,6 +79,7 @@ public:
 
 private:
     void enter(State state, Time now);
+    [[nodiscard]] Time silent_from() const;
     [[nodiscard]] Time patience() const;
 
     std::optional<KeepaliveConfig> config_;
@@ -87,6 +89,8 @@ private:
     Time retry_{0};              // One besides; Time::max() for none.
     Time gone_{0};               // When the peer is given up, if watched.
     std::optional<Time> heard_;  // Last sign of life.
+    bool is_held_back_ = false;
+    bool silence_is_due_ = false;  // Unwatched: at silent_from().
 };
 
 // "up" and so on.

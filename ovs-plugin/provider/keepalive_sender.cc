@@ -45,20 +45,17 @@ void KeepaliveSender::send_in_userspace(eoip_tunnel *tunnel,
     }
 }
 
-void KeepaliveSender::send(eoip_tunnel *tunnel, bool in_kernel,
+void KeepaliveSender::send(eoip_tunnel *tunnel, const ofport_dpif *port,
                            void (*push)(const ofport_dpif *))
 {
     const Setup &setup = tunnel->setup();
-    const ofport_dpif *port = tunnel->keepalive.port;
 
     if (!setup.remote) {
         done_(tunnel, "the address of the peer is not known", false);
-    } else if (in_kernel) {
-        (setup.remote->is_ipv4() ? raw4_ : raw6_).send(tunnel, setup);
     } else if (port) {
         send_in_userspace(tunnel, port, push);
     } else {
-        done_(tunnel, "the port is not in a datapath", false);
+        (setup.remote->is_ipv4() ? raw4_ : raw6_).send(tunnel, setup);
     }
 }
 

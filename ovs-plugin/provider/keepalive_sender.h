@@ -26,8 +26,9 @@ public:
     KeepaliveSender(Done *done, KeepaliveSocket::Heard *heard);
 
     // Sends a keepalive, no later than the next flush().  'push' sends what
-    // stands for one out of a port of the userspace datapath.
-    void send(eoip_tunnel *tunnel, bool in_kernel,
+    // stands for one out of 'port' of the userspace datapath; the kernel's has
+    // none.
+    void send(eoip_tunnel *tunnel, const ofport_dpif *port,
               void (*push)(const ofport_dpif *));
     void flush();
 

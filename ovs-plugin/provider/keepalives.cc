@@ -16,6 +16,7 @@
 // packet path never takes it: it notes what it has heard, and the thread draws
 // the conclusions.
 
+#include "changed_netdevs.h"
 #include "keepalive_sender.h"
 #include "state_report.h"
 #include "tunnel.h"
@@ -54,18 +55,17 @@ constexpr unsigned kAsked = 3;      // Times, a second apart, that a next hop
 std::mutex mutex;
 // Never destroyed, because the thread goes on while the process exits.
 auto &queue = *new std::set<std::pair<Time, eoip_tunnel *>>;
-auto &changed = *new std::set<eoip_tunnel *>;
 const eoip_keepalive_calls *calls;
 
 std::atomic<bool> somebody_learns{false};  // Or has at some time.
-std::atomic<bool> have_changed{false};     // 'changed' is not empty.
 
 // Tunnels whose urgent keepalive has come, linked by 'next_noted'; each is
 // there once, while 'is_noted'.  Any thread adds, the mutex guards taking.
 std::atomic<eoip_tunnel *> noted{nullptr};
 
-seq *queue_seq;    // Something is due before the others.
-seq *changed_seq;  // 'changed' is not empty.
+seq *queue_seq;  // Something is due before the others.
+
+ChangedNetdevs *changed;  // There from start() on.
 
 Time now()
 {
@@ -100,21 +100,6 @@ Signs signs_of(const eoip_tunnel *tunnel)
     return signs;
 }
 
-void tell_link(const eoip_tunnel *tunnel, bool is_up)
-{
-    const StateReport report = state_report(
-        tunnel, tunnel->keepalive.state, tunnel->keepalive.path);
-    const std::string why =
-        report.reason.empty() ? state_name(report.state) : report.reason;
-
-    if (is_up) {
-        VLOG_INFO("%s: the link is up: %s", tunnel->name.c_str(), why.c_str());
-    } else {
-        VLOG_WARN("%s: the link is down: %s", tunnel->name.c_str(),
-                  why.c_str());
-    }
-}
-
 // After any event: 'before' is the state that the machine had.
 void settle(eoip_tunnel *tunnel, Keepalive::State before)
 {
@@ -136,11 +121,10 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
     state.state = now_is;
     if (state.link_is_up.exchange(link) != link) {
         state.resets++;
-        tell_link(tunnel, link);
+        log_link(tunnel->name, state_report(tunnel, now_is, state.path), link);
     }
-    if (changed.insert(tunnel).second) {
-        have_changed = true;
-        seq_change(changed_seq);
+    if (state.netdev) {
+        changed->add(state.netdev);
     }
 }
 
@@ -191,7 +175,7 @@ void take_noted()
 // What became of a keepalive: 'not_sent' tells why it was not sent, or is
 // empty.
 void done(eoip_tunnel *tunnel, std::string_view not_sent,
-          bool no_neighbour = false)
+          bool no_neighbour)
 {
     const std::lock_guard lock(mutex);
     KeepaliveState &state = tunnel->keepalive;
@@ -233,7 +217,7 @@ KeepaliveSender sender(done, take_keepalive);
 // A keepalive that has to be sent.
 struct Due {
     eoip_tunnel *tunnel;
-    bool in_kernel;
+    const ofport_dpif *port;  // Of the userspace datapath, or null.
 };
 
 // The deadline of 'tunnel' has passed.
@@ -253,11 +237,11 @@ void serve(eoip_tunnel *tunnel, std::vector<Due> &due)
         state.machine.heard(now(), now());
     }
     if (state.machine.expire(now())) {
-        const auto obstacle = signs_of(tunnel).obstacle;
-        if (!obstacle) {
-            due.push_back({tunnel, port.in_kernel});
-        } else if (obstacle != State::no_route) {
-            state.machine.not_sent(now());
+        const ofport_dpif *ofport = port.in_kernel ? nullptr : state.port;
+        if (signs_of(tunnel).obstacle || !(port.in_kernel || ofport)) {
+            state.machine.held_back();
+        } else {
+            due.push_back({tunnel, ofport});
         }
     }
     settle(tunnel, before);
@@ -283,7 +267,7 @@ bool serve_some()
     }
     // The tunnels stay until this thread quiesces.
     for (const Due &one : due) {
-        sender.send(one.tunnel, one.in_kernel, calls->send);
+        sender.send(one.tunnel, one.port, calls->send);
     }
     sender.flush();
     return more;
@@ -319,7 +303,7 @@ void start(const eoip_keepalive_calls *calls_)
     if (!calls) {
         calls = calls_;
         queue_seq = seq_create();
-        changed_seq = seq_create();
+        changed = new ChangedNetdevs;
         // Longer names do not fit with the thread's number behind them.
         ovs_thread_create("keepalives", run, nullptr);
     }
@@ -386,9 +370,10 @@ void eoip_keepalive_stop(eoip_tunnel *tunnel)
 
     tunnel->keepalive.machine.configure({}, 0, now());
     schedule(tunnel, Time::max());
-    changed.erase(tunnel);
     tunnel->keepalive.eager = false;
-    tunnel->keepalive.netdev = nullptr;
+    if (void *netdev = std::exchange(tunnel->keepalive.netdev, nullptr)) {
+        changed->remove(netdev);
+    }
 }
 
 void eoip_keepalive_set_port(eoip_tunnel *tunnel, const ofport_dpif *port)
@@ -414,6 +399,7 @@ void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *path)
         return;
     }
     state.path = *path;
+    state.asked = 0;
     if (path->in_kernel && tunnel->setup().learns()) {
         somebody_learns = true;
     }
@@ -454,27 +440,12 @@ long long eoip_keepalive_resets(const eoip_tunnel *tunnel)
 
 void *eoip_keepalive_next_changed()
 {
-    if (!have_changed) {
-        return nullptr;  // Without waiting for the thread.
-    }
-    const std::lock_guard lock(mutex);
-    void *netdev = nullptr;
-    if (!changed.empty()) {
-        netdev = (*changed.begin())->keepalive.netdev;
-        changed.erase(changed.begin());
-    }
-    have_changed = !changed.empty();
-    return netdev;
+    return changed ? changed->next() : nullptr;
 }
 
 void eoip_keepalive_wait()
 {
-    if (calls) {
-        const std::uint64_t seen = seq_read(changed_seq);
-        if (have_changed) {
-            poll_immediate_wake();
-        } else {
-            seq_wait(changed_seq, seen);
-        }
+    if (changed) {
+        changed->wait();
     }
 }

@@ -96,15 +96,15 @@ struct KeepaliveState {
     eoip_tunnel *next_noted = nullptr;
     std::atomic<bool> link_is_up{true};
     std::atomic<long long> resets{0};  // Times that the link changed.
-    // Of the userspace datapath: the port that sends, and what has become of
-    // the last one, an eoip_drop, EOIP_N_DROPS if it was sent.
-    std::atomic<const ofport_dpif *> port{nullptr};
+    // Of the userspace datapath: what has become of the last one, an
+    // eoip_drop, or EOIP_N_DROPS if it was sent.
     std::atomic<int> pushed{0};
 
     // Guarded by the mutex of keepalives.cc.
     Keepalive machine;
     Time queued = Time::max();  // Deadline in the queue.
     void *netdev = nullptr;     // While it is there.
+    const ofport_dpif *port = nullptr;  // In the userspace datapath.
     std::uint64_t rx_packets = 0;  // When last looked at.
     eoip_path path{};
     State state = State::waiting;  // As last told to others.

@@ -45,16 +45,26 @@ look_up(const struct in6_addr *remote, uint32_t mark, char device[IFNAMSIZ],
     return ovs_router_lookup(mark, remote, device, source, gateway);
 }
 
+/* Stores the device that has 'address', if some device has: only from a local
+ * address there is a route; and to itself a host speaks from the same one, which
+ * OVS knows of the first address of a device, also where its routes are given to
+ * it. */
+static bool
+is_local(const struct in6_addr *address, char device[IFNAMSIZ])
+{
+    struct in6_addr source = *address, chosen = in6addr_any, gateway;
+
+    return look_up(address, 0, device, &source, &gateway)
+           || (look_up(address, 0, device, &chosen, &gateway)
+               && ipv6_addr_equals(&chosen, address));
+}
+
 bool
 route_is_own(const struct in6_addr *source, const struct in6_addr *local)
 {
-    struct in6_addr chosen = in6addr_any, any = in6addr_any, gateway;
     char here[IFNAMSIZ], there[IFNAMSIZ];
 
-    /* To itself a host speaks from the same address. */
-    return look_up(source, 0, there, &chosen, &gateway)
-           && ipv6_addr_equals(&chosen, source)
-           && look_up(local, 0, here, &any, &gateway)
+    return is_local(source, there) && is_local(local, here)
            && !strcmp(here, there);
 }
 
@@ -117,22 +127,19 @@ route_obstacle(const struct in6_addr *remote, const struct in6_addr *local,
            ? ROUTE_NO_NEIGHBOR : ROUTE_OPEN;
 }
 
-/* A source that is asked for has to be an address of this host to be routed
- * from. */
 enum eoip_obstacle
 route_look(const struct in6_addr *remote, const struct in6_addr *local,
            uint32_t mark, char device[IFNAMSIZ])
 {
-    struct in6_addr source = *local, chosen = in6addr_any, gateway;
-    bool is_routed = look_up(remote, mark, device, &chosen, &gateway);
+    struct in6_addr source = *local, gateway;
 
-    if (is_routed && ipv6_addr_equals(&chosen, remote)) {
+    if (is_local(remote, device)) {
         return EOIP_PATH_OWN_ADDRESS;
     } else if (look_up(remote, mark, device, &source, &gateway)) {
         return EOIP_PATH_OPEN;
     }
-    device[0] = '\0';
-    return is_routed ? EOIP_PATH_NO_ADDRESS : EOIP_PATH_NO_ROUTE;
+    return ipv6_addr_is_set(local) && !is_local(local, device)
+           ? EOIP_PATH_NO_ADDRESS : EOIP_PATH_NO_ROUTE;
 }
 
 static bool

@@ -5,6 +5,8 @@
 #include "keepalives.h"
 #include "tunnel.h"
 
+#include "log.h"
+
 namespace eoip {
 namespace {
 
@@ -39,7 +41,8 @@ std::string reason_of(const Setup &setup, State state, const eoip_path &path)
 
     switch (state) {
     case State::no_route:
-        return "there is no route to " + remote;
+        return "there is no route to " + remote
+               + (setup.local ? " from " + format_address(*setup.local) : "");
     case State::not_a_port:
         return not_a_port(path, remote);
     case State::no_address:
@@ -118,6 +121,18 @@ StateReport state_report(const eoip_tunnel *tunnel)
     const KeepaliveReport report = keepalive_report(tunnel);
 
     return state_report(tunnel, report.state, report.path);
+}
+
+void log_link(const std::string &name, const StateReport &report, bool is_up)
+{
+    const std::string why =
+        report.reason.empty() ? state_name(report.state) : report.reason;
+
+    if (is_up) {
+        VLOG_INFO("%s: the link is up: %s", name.c_str(), why.c_str());
+    } else {
+        VLOG_WARN("%s: the link is down: %s", name.c_str(), why.c_str());
+    }
 }
 
 }  // namespace eoip

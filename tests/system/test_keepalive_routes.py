@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way keepalives go, and what is said when they cannot go.
+"""Which way keepalives go, and what is said when frames cannot go it.
 
     host-a -- [br0 e1 | br-phy] == underlay == b (this test, no switch)
 """
@@ -8,8 +8,8 @@ import contextlib
 
 from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, check,
                      check_equal, only, until)
-from packets import eoipv6, ipv4, ipv6
-from test_keepalive import SAME, Peer, shown
+from packets import eoip, eoipv6, ipv4, ipv6
+from test_keepalive import SAME, Peer, is_keepalive, shown
 
 UP = ["--plain-b"]
 
@@ -20,6 +20,9 @@ SECOND6 = "2001:db8::11"
 # Behind the underlay, if there is a route.
 FAR = "203.0.113.1"
 FAR_NET = "203.0.113.0/24"
+
+# Another router there.
+ROUTER = "192.0.2.12"
 
 
 @contextlib.contextmanager
@@ -49,10 +52,9 @@ def wait_until_sent(sandbox):
     check("error" not in shown(sandbox), f"{shown(sandbox)}")
 
 
-def wait_for_error(sandbox, words):
-    until(lambda: words in shown(sandbox).get("error", ""),
-          f"eoip/show does not say {words!r}")
-    check_equal("tx_keepalives", sandbox.statistics("a")["tx_keepalives"], 0)
+def tunnel_of(sandbox, port="e1"):
+    return next(tunnel for tunnel in sandbox.shown("a")["tunnels"]
+                if tunnel["name"] == port)
 
 
 def test_sent_bytes(sandbox):
@@ -92,63 +94,124 @@ def test_rule_of_the_source(sandbox):
     """The kernel's rules for the local address hold, as for any program."""
     router = bytes.fromhex("02000000010c")
     with address(sandbox, f"{SECOND}/24"), route(sandbox), \
-            configured(sandbox, "neigh", "add", "192.0.2.12", "lladdr",
-                       router.hex(":"), "dev", UNDERLAY_DEVICE), \
-            configured(sandbox, "route", "add", FAR_NET, "via", "192.0.2.12",
+            configured(sandbox, "route", "add", FAR_NET, "via", ROUTER,
                        "table", "100"), \
             configured(sandbox, "rule", "add", "from", SECOND, "lookup",
                        "100"), Peer(sandbox) as peer:
+        sandbox.set_neighbour("a", ROUTER, router.hex(":"))
         sandbox.add_tunnel("a", remote_ip=FAR, key=100, local_ip=SECOND)
         packet = peer.wire.wait_for(
             lambda packet: packet[23] == 47, "no keepalive")
         check_equal("the next router", packet[:6].hex(":"), router.hex(":"))
 
 
-@only("netdev", SAME)
+def wait_for_state(sandbox, state, reason, link):
+    """What eoip/show and the database say, and that nothing is sent."""
+    def said():
+        tunnel = tunnel_of(sandbox)
+        return (tunnel["state"], tunnel.get("reason"), tunnel["link_state"])
+
+    until(lambda: said() == (state, reason, link),
+          f"eoip/show does not say {state}, {reason}, but {said()}")
+    until(lambda: sandbox.get("a", "e1", "link_state") == link,
+          f"the link is not {link}")
+    until(lambda: f"state={state}" in sandbox.get("a", "e1", "status")
+          .replace('"', ""), "the status does not say")
+    sent = sandbox.statistics("a")["tx_keepalives"]
+    with sandbox.wire("b") as wire:
+        check(not any(map(is_keepalive, wire.frames(1.5))),
+              "a keepalive was sent")
+    check_equal("tx_keepalives", sandbox.statistics("a")["tx_keepalives"],
+                sent)
+
+
 def test_no_route(sandbox):
-    """Said in eoip/show, and tried again after a second, not only when the
-    next one is due."""
+    """Said, with the link down; and all at once when there is one, not only
+    when the next keepalive is due."""
     # Seconds; where in it this port has its turn is not known.
     sandbox.add_tunnel("a", remote_ip=FAR, key=100, keepalive="65535s")
-    wait_for_error(sandbox, "no route")
-    with route(sandbox):
+    wait_for_state(sandbox, "no-route", f"there is no route to {FAR}", "down")
+    with Peer(sandbox), route(sandbox):
         wait_until_sent(sandbox)
+        until(lambda: sandbox.get("a", "e1", "link_state") == "up",
+              "the link does not come up")
+    wait_for_state(sandbox, "no-route", f"there is no route to {FAR}", "down")
 
 
-@only("netdev", SAME)
+def test_foreign_source(sandbox):
+    """A local_ip that the machine does not hold: nothing leaves from there,
+    keepalives as little as frames, until the machine holds it."""
+    why = f"local_ip={SECOND} is not an address of this host"
+    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100, local_ip=SECOND,
+                       keepalive="1s,3")
+    wait_for_state(sandbox, "no-address", why, "down")
+    with Peer(sandbox) as peer:
+        peer.send(eoip(b"", 100))
+        with address(sandbox, f"{SECOND}/24"):
+            wait_until_sent(sandbox)
+            until(lambda: sandbox.get("a", "e1", "link_state") == "up",
+                  "the link does not come up")
+    wait_for_state(sandbox, "no-address", why, "down")
+
+
+def test_own_address(sandbox):
+    with address(sandbox, f"{SECOND}/24"):
+        sandbox.add_tunnel("a", remote_ip=SECOND, key=100, keepalive="1s,3")
+        wait_for_state(sandbox, "own-address",
+                       f"remote_ip={SECOND} is an address of this host",
+                       "down")
+
+
+@only("netdev", "in the kernel's datapath any device is an underlay")
+def test_not_a_port(sandbox):
+    """A device of the kernel's own, as a VPN's, and a card that is a port of
+    the underlay's bridge and kept its address: the kernel could send there,
+    and frames cannot.  After a restart of the switch it is still said."""
+    sandbox.exec("a", "ip", "link", "add", "far", "type", "veth", "peer",
+                 "name", "farther")
+    try:
+        for device in "far", "farther":
+            sandbox.exec("a", "ip", "link", "set", device, "up")
+        sandbox.exec("a", "ip", "address", "add", "198.51.100.1/24", "dev",
+                     "far")
+        sandbox.add_tunnel("a", remote_ip="198.51.100.2", key=100,
+                           keepalive="1s,3")
+        why = ("far, where the route to 198.51.100.2 leads, is not a bridge "
+               "of the userspace datapath")
+        wait_for_state(sandbox, "not-a-port", why, "down")
+    finally:
+        sandbox.exec("a", "ip", "link", "del", "far")
+    card = "eth0"
+    with configured(sandbox, "address", "add", f"{FAR[:-1]}2/24", "dev",
+                    card):
+        sandbox.vsctl("a", "set", "interface", "e1",
+                      f"options:remote_ip={FAR}")
+        why = f"{card} is a port of br-phy: its address must be on br-phy"
+        wait_for_state(sandbox, "not-a-port", why, "down")
+
+
+@only("system", "the userspace datapath asks by itself")
+def test_neighbour_of_the_kernel(sandbox):
+    """The kernel has asked for the MAC of a peer that does not answer."""
+    nobody = "192.0.2.77"
+    sandbox.add_tunnel("a", remote_ip=nobody, key=100, keepalive="1s,10")
+    until(lambda: tunnel_of(sandbox)["state"] == "no-neighbour",
+          "eoip/show does not say no-neighbour", 20)
+    check_equal("the reason", tunnel_of(sandbox)["reason"],
+                f"the next hop to {nobody} does not tell its MAC address")
+
+
+@only("system", "only then the kernel sends")
 def test_refused_by_the_kernel(sandbox):
     """What the kernel does not send is not counted as sent; its reason is
-    said.  The rule is for the protocol, so that OVS, which asks for a route to
-    the address alone, is told of one."""
+    said."""
     with route(sandbox):
         with configured(sandbox, "rule", "add", "to", FAR_NET, "ipproto",
                         "47", "prohibit"):
             sandbox.add_tunnel("a", remote_ip=FAR, key=100, keepalive="65535s")
-            wait_for_error(sandbox, "Permission denied")
+            until(lambda: "Permission denied"
+                  in shown(sandbox).get("error", ""),
+                  "eoip/show does not say that it was refused")
+            check_equal("tx_keepalives",
+                        sandbox.statistics("a")["tx_keepalives"], 0)
         wait_until_sent(sandbox)
-
-
-@only("netdev", SAME)
-def test_device_that_comes_later(sandbox):
-    """The kernel knows the device that the route leads to a while after OVS
-    does: here it is in another namespace at first."""
-    sandbox.vsctl("a", "add-br", "br-far", "--", "set", "bridge", "br-far",
-                  "datapath_type=netdev")
-    try:
-        sandbox.exec("a", "ip", "address", "add", "198.51.100.1/24", "dev",
-                     "br-far")
-        sandbox.exec("a", "ip", "link", "set", "br-far", "up")
-        until(lambda: sandbox.try_exec(
-            "a", "ovs-appctl", "ovs/route/add", FAR_NET, "br-far",
-            "198.51.100.2").returncode == 0, "OVS takes no route")
-        with route(sandbox):
-            sandbox.exec("a", "ip", "link", "set", "br-far", "netns",
-                         sandbox.netns("host-a"))
-            sandbox.add_tunnel("a", remote_ip=FAR, key=100, keepalive="65535s")
-            wait_for_error(sandbox, "a device that the host lacks")
-            sandbox.exec("host-a", "ip", "link", "set", "br-far", "netns",
-                         sandbox.netns("a"))
-            wait_until_sent(sandbox)
-    finally:
-        sandbox.try_exec("a", "ovs-appctl", "ovs/route/del", FAR_NET)
-        sandbox.vsctl("a", "del-br", "br-far")

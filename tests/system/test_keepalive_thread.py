@@ -1,114 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that sends keepalives, when it cannot: packets do not wait for it,
-and it goes on when it can again.
+"""The thread that sends keepalives of the kernel's datapath, when it cannot: it
+goes on when it can again.
 
     host-a -- [br0 e1 | br-phy] == underlay == b (this test, no switch)
 """
 
 import contextlib
-import ctypes
 import os
-import platform
 import socket
 import subprocess
 
-from sandbox import (ADDRESS, TOP, UNDERLAY_DEVICE, Failure, Skip, check,
-                     check_equal, run, until)
+from sandbox import (ADDRESS, TOP, UNDERLAY_DEVICE, check, check_equal, only,
+                     run, until)
 from packets import eoip, ethernet, ipv4
 from test_keepalive_routes import FAR
 
 UP = ["--plain-b"]
-USERSPACE_ONLY = "the kernel's datapath does not ask the switch"
+KERNEL_ONLY = "keepalives of the other need no socket"
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p,
-                        ctypes.c_void_p]
-# Of <linux/ptrace.h>.
-PTRACE_DETACH, PTRACE_SYSCALL = 17, 24
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_GET_SYSCALL_INFO = 0x4206, 0x4207, 0x420e
-PTRACE_O_TRACESYSGOOD = 1
-SYSCALL_ENTRY = 1
-WALL = 0x40000000
 FEW_FILES = 100  # Enough to start.
-SENDMMSG = {"x86_64": 307, "aarch64": 269}
-
-
-def ptrace(request, tid, address=0, data=0):
-    result = LIBC.ptrace(request, tid, address, data)
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
-
-
-def syscall_of(tid):
-    """The number of the system call that the thread is about to make."""
-    info = ctypes.create_string_buffer(88)
-    ptrace(PTRACE_GET_SYSCALL_INFO, tid, len(info), ctypes.addressof(info))
-    return (int.from_bytes(info.raw[24:32], "little")
-            if info.raw[0] == SYSCALL_ENTRY else None)
-
-
-@contextlib.contextmanager
-def stopped_while_it_sends(pid):
-    """Stops the thread of keepalives where it enters sendmmsg(), with all
-    the locks that it holds there."""
-    if platform.machine() not in SENDMMSG:
-        raise Skip(f"the number of sendmmsg on {platform.machine()} is not "
-                   "known")
-    tid = next(int(task) for task in os.listdir(f"/proc/{pid}/task")
-               if open(f"/proc/{pid}/task/{task}/comm", encoding="ascii")
-               .read().startswith("keepalives"))
-    try:
-        ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD)
-    except PermissionError as error:
-        raise Skip("threads cannot be traced here") from error
-    try:
-        ptrace(PTRACE_INTERRUPT, tid)
-        os.waitpid(tid, WALL)
-        while syscall_of(tid) != SENDMMSG[platform.machine()]:
-            ptrace(PTRACE_SYSCALL, tid)
-            os.waitpid(tid, WALL)
-        yield
-    finally:
-        ptrace(PTRACE_DETACH, tid)
-
-
-def state(sandbox, port="e1"):
-    return next(tunnel["keepalive"]["state"] for tunnel
-                in sandbox.shown("a")["tunnels"] if tunnel["name"] == port)
-
-
-def is_delivered(sandbox):
-    """The first keepalive after a silence, the one that is urgent, and frames
-    behind it, while the thread is stopped in the middle of its work."""
-    switch = sandbox.mac("a", UNDERLAY_DEVICE)
-    host = sandbox.mac("host-a")
-    sandbox.set_neighbour("a", ADDRESS["b"], "02:00:00:00:01:0b")
-    sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100, keepalive="1s,60")
-    until(lambda: state(sandbox) == "waiting", "the tunnel does not wait")
-    frames = [host + bytes.fromhex("0200000000ff88b5")
-              + number.to_bytes(4, "big") + bytes(46) for number in range(20)]
-    with sandbox.wire("b") as wire, sandbox.wire("host-a") as inside:
-        with stopped_while_it_sends(sandbox.vswitchd_pid("a")):
-            for frame in frames:
-                for payload in eoip(b"", 100), eoip(frame, 100):
-                    wire.send(ethernet(ipv4(payload), switch))
-            delivered = any(frame == frames[-1]
-                            for frame in inside.frames(seconds=7))
-    until(lambda: state(sandbox) == "up",
-          "the keepalive was not heard when the thread went on")
-    return delivered
-
-
-def test_packets_do_not_wait_for_it(sandbox):
-    """Several times, as Open vSwitch itself waits for all its threads when it
-    has changed something, and with the userspace datapath packets wait, too."""
-    for _ in range(3):
-        if is_delivered(sandbox):
-            return
-        sandbox.vsctl("a", "del-port", "br0", "e1")
-    raise Failure("no frame arrives while the thread is stopped")
 
 
 def limit_files(pid, soft):
@@ -133,6 +43,7 @@ def wait_until_logged(sandbox, text, reason):
     until(is_logged, reason)
 
 
+@only("system", KERNEL_ONLY)
 def test_a_lack_of_descriptors_passes(sandbox):
     """No raw socket, as there is no descriptor left; later there is one."""
     sandbox.restart("a")
@@ -174,6 +85,7 @@ def descriptors_taken(sandbox, pid):
         yield
 
 
+@only("system", KERNEL_ONLY)
 def test_a_lack_of_descriptors_at_start(sandbox):
     """A switch that starts with few descriptors, and has none left before it
     has ever had a raw socket."""

@@ -45,7 +45,7 @@ namespace eoip {
 
 namespace {
 
-constexpr Time kRound{16};          // The least time between two rounds.
+constexpr Time kRound{100};         // The least time between two rounds.
 constexpr Time kBusy{10};           // When to ask a netdev again that is busy.
 constexpr std::size_t kBatch = 64;  // Tunnels served at a time.
 constexpr unsigned kAsked = 3;      // Times, a second apart, that a next hop

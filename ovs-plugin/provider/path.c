@@ -154,18 +154,32 @@ look_at_all(bool only_kernel)
     free(vports);
 }
 
+static bool
+is_outdated(void)
+{
+    bool is;
+
+    atomic_read_relaxed(&outdated, &is);
+    return is;
+}
+
+void
+eoip_path_refresh(void)
+{
+    if (is_outdated()) {
+        atomic_store_relaxed(&outdated, false);
+        next_look = time_msec() + PATH_INTERVAL;
+        look_at_all(false);
+    }
+}
+
 void
 eoip_path_run(void)
 {
-    long long int now = time_msec();
-    bool is_outdated;
-
-    atomic_read_relaxed(&outdated, &is_outdated);
-    if (is_outdated && now >= next_look) {
-        atomic_store_relaxed(&outdated, false);
-        next_look = now + PATH_INTERVAL;
-        look_at_all(false);
-    } else if (now >= next_kernel_look) {
+    if (time_msec() >= next_look) {
+        eoip_path_refresh();
+    }
+    if (time_msec() >= next_kernel_look) {
         look_at_all(true);
     }
 }
@@ -173,10 +187,7 @@ eoip_path_run(void)
 void
 eoip_path_wait(void)
 {
-    bool is_outdated;
-
-    atomic_read_relaxed(&outdated, &is_outdated);
-    if (is_outdated) {
+    if (is_outdated()) {
         poll_timer_wait_until(next_look);
     }
     if (next_kernel_look != LLONG_MAX) {

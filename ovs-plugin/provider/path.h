@@ -46,6 +46,9 @@ void eoip_kernel_path(const char *tunnels, const struct in6_addr *remote,
 void eoip_path_run(void);
 void eoip_path_wait(void);
 
+/* Does so at once, for who is going to tell. */
+void eoip_path_refresh(void);
+
 /* Any thread: routes, addresses, devices or tunnels are others now. */
 void eoip_path_outdate(void);
 

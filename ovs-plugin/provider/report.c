@@ -85,11 +85,11 @@ eoip_get_custom_stats(const struct netdev *netdev,
     if (!dev->tunnel || match_is_in_kernel(netdev)) {
         return 0;
     }
-    custom->counters = xcalloc(EOIP_N_DROPS + 3, sizeof *custom->counters);
+    /* Without those of keepalives: what changes costs a write to the database
+     * for each port, whose statistics stand still otherwise. */
+    custom->counters = xcalloc(EOIP_N_DROPS + 1, sizeof *custom->counters);
     eoip_tunnel_get_counters(dev->tunnel, &counters);
-    add_custom(custom, counters.rx_keepalives, "rx_keepalives");
     add_custom(custom, counters.rx_trimmed, "rx_trimmed");
-    add_custom(custom, counters.tx_keepalives, "tx_keepalives");
     for (int i = 0; i < EOIP_N_DROPS; i++) {
         if (!eoip_drop_is_fragment(i)) {
             add_custom(custom, counters.drops[i], eoip_drop_counter(i));
@@ -176,6 +176,7 @@ eoip_show(struct unixctl_conn *conn, int argc, const char *argv[],
         return;
     }
 
+    eoip_path_refresh();
     vports = netdev_get_vports(&n_vports);
     shown = xcalloc(n_vports + 1, sizeof *shown);
     for (size_t i = 0; i < n_vports; i++) {

@@ -30,6 +30,7 @@
 #include "eoip-hooks.h"
 #include "eoip/wire6.h"
 #include "reassemblers.h"
+#include "netdev-eoip.h"
 #include "tunnel.h"
 #include "fatal-signal.h"
 #include "flow.h"
@@ -210,21 +211,14 @@ count_packet_drops(void)
 static uint64_t
 count_keepalives(void)
 {
-    struct eoip_counters unclaimed;
+    struct eoip_counters counters;
     uint64_t n;
 
-    eoip_tunnel_get_counters(NULL, &unclaimed);
-    n = unclaimed.rx_keepalives;
+    eoip_tunnel_get_counters(NULL, &counters);
+    n = counters.rx_keepalives;
     for (int i = 0; i < 2; i++) {
-        struct netdev_custom_stats custom;
-
-        REQUIRE(!netdev_get_custom_stats(netdevs[i], &custom));
-        for (int c = 0; c < custom.size; c++) {
-            if (!strcmp(custom.counters[c].name, "rx_keepalives")) {
-                n += custom.counters[c].value;
-            }
-        }
-        netdev_free_custom_stats_counters(&custom);
+        eoip_tunnel_get_counters(netdev_eoip_tunnel(netdevs[i]), &counters);
+        n += counters.rx_keepalives;
     }
     return n;
 }

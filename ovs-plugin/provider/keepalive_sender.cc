@@ -50,9 +50,7 @@ void KeepaliveSender::send(eoip_tunnel *tunnel, const ofport_dpif *port,
 {
     const Setup &setup = tunnel->setup();
 
-    if (!setup.remote) {
-        done_(tunnel, "the address of the peer is not known", false);
-    } else if (port) {
+    if (port) {
         send_in_userspace(tunnel, port, push);
     } else {
         (setup.remote->is_ipv4() ? raw4_ : raw6_).send(tunnel, setup);

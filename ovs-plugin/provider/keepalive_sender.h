@@ -25,9 +25,9 @@ public:
 
     KeepaliveSender(Done *done, KeepaliveSocket::Heard *heard);
 
-    // Sends a keepalive, no later than the next flush().  'push' sends what
-    // stands for one out of 'port' of the userspace datapath; the kernel's has
-    // none.
+    // Sends a keepalive to the peer, whose address is known, no later than the
+    // next flush().  'push' sends what stands for one out of 'port' of the
+    // userspace datapath; the kernel's has none.
     void send(eoip_tunnel *tunnel, const ofport_dpif *port,
               void (*push)(const ofport_dpif *));
     void flush();

@@ -238,8 +238,10 @@ void serve(eoip_tunnel *tunnel, std::vector<Due> &due)
     }
     if (state.machine.expire(now())) {
         const ofport_dpif *ofport = port.in_kernel ? nullptr : state.port;
-        if (signs_of(tunnel).obstacle || !(port.in_kernel || ofport)) {
+        if (signs_of(tunnel).obstacle || !tunnel->setup().remote
+            || !(port.in_kernel || ofport)) {
             state.machine.held_back();
+            state.not_sent.clear();
         } else {
             due.push_back({tunnel, ofport});
         }
@@ -360,6 +362,7 @@ void eoip_keepalive_configure(eoip_tunnel *tunnel, void *netdev,
     state.machine.configure(
         setup.flow_based() ? std::nullopt : setup.config.keepalive, phase,
         now());
+    state.machine.can_be_sent(now());
     settle(tunnel, before);
     seq_change(queue_seq);
 }

@@ -123,8 +123,10 @@ struct Number {
     }
     const Number number = parse_number(value, info_of("ttl").max);
     if (number.fault.empty()) {
-        config.ttl = number.value ? static_cast<std::uint8_t>(number.value)
-                                  : kDefaultTtl;
+        config.ttl.reset();
+        if (number.value) {
+            config.ttl = static_cast<std::uint8_t>(number.value);
+        }
     }
     return number.fault;
 }

@@ -6,6 +6,8 @@
 #include "eoip/options.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <linux/eoip.h>
 
@@ -66,6 +68,10 @@ namespace {
     const std::string_view meant = nearest_option(option.name);
     if (!meant.empty()) {
         return text.append("did you mean ").append(meant).append("?");
+    }
+    if (option_known_as(option.name)) {
+        return text.append("it is a property of RouterOS that no option "
+                           "stands for; ovs-eoip(5) says what does");
     }
     text += "known are";
     for (const OptionInfo &info : option_table()) {
@@ -237,12 +243,26 @@ ParsedOptions parse_options(std::span<const Option> options)
     return parsed;
 }
 
+std::optional<std::string_view> option_known_as(std::string_view name)
+{
+    static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+#define EOIP_OTHER_NAME(NAME, OPTION) {NAME, OPTION},
+        EOIP_OTHER_NAMES(EOIP_OTHER_NAME)
+#undef EOIP_OTHER_NAME
+    };
+    const auto *known =
+        std::ranges::find(kNames, name, &std::pair<std::string_view,
+                                                   std::string_view>::first);
+    return known == std::end(kNames) ? std::nullopt
+                                     : std::optional(known->second);
+}
+
 std::string_view nearest_option(std::string_view name)
 {
-    std::string_view nearest;
+    std::string_view nearest = option_known_as(name).value_or("");
     std::size_t nearest_distance = SIZE_MAX;
 
-    if (name.size() > kNameMax) {
+    if (!nearest.empty() || name.size() > kNameMax) {
         return nearest;
     }
     for (const OptionInfo &info : option_table()) {

@@ -96,8 +96,13 @@ struct ParsedOptions {
 // without a full stop.
 [[nodiscard]] ParsedOptions parse_options(std::span<const Option> options);
 
-// The option in the table whose name is nearest to 'name', or "" if none is
-// near enough to be what was meant.
+// The option that RouterOS or the command eoip call 'name'; "" for a property
+// of RouterOS that no option stands for; nothing if neither has such a name.
+[[nodiscard]] std::optional<std::string_view>
+option_known_as(std::string_view name);
+
+// The option that others call 'name', or the one in the table whose name is
+// nearest; "" if none is near enough to be what was meant.
 [[nodiscard]] std::string_view nearest_option(std::string_view name);
 
 }  // namespace eoip

@@ -197,7 +197,7 @@ std::vector<Good> good_options()
         keys({"out_key", "flow"}, {}, kFlowKey),
         ttl("1", 1),
         ttl("255", 255),
-        ttl("0", 64),
+        ttl("0", std::nullopt),
         ttl("inherit", std::nullopt),
         tos("0", 0),
         tos("4", 4),
@@ -684,6 +684,13 @@ TEST(NearestOption, KnowsCommonSlips)
         {"tts", "ttl"},
         {"dst_port", ""},
         {"", ""},
+        // What RouterOS and the command call them.
+        {"tunnel-id", "key"},
+        {"tid", "key"},
+        {"remote-address", "remote_ip"},
+        {"local-address", "local_ip"},
+        // No option is meant, however near one is.
+        {"mtu", ""},
     };
     for (const auto &[slip, meant] : kSlips) {
         EXPECT_EQ(nearest_option(slip), meant) << slip;
@@ -700,6 +707,20 @@ TEST(NearestOption, OfAnOptionIsItself)
 TEST(NearestOption, OfALongNameIsNone)
 {
     EXPECT_EQ(nearest_option(std::string(100000, 'k')), "");
+}
+
+TEST(Options, RefusesWordsOfRouterOSWithTheRightName)
+{
+    EXPECT_EQ(errors({{"tunnel-id", "1"}}),
+              "unknown option tunnel-id: did you mean key?");
+    EXPECT_EQ(errors({{"remote-address", "192.0.2.1"}}),
+              "unknown option remote-address: did you mean remote_ip?");
+    for (const char *name : {"mtu", "mac-address", "ipsec-secret", "arp"}) {
+        EXPECT_EQ(errors({{name, "1"}}),
+                  std::string("unknown option ") + name
+                      + ": it is a property of RouterOS that no option stands "
+                        "for; ovs-eoip(5) says what does");
+    }
 }
 
 TEST(Options, UnknownWithoutANearNameListsAll)

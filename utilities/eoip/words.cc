@@ -2,7 +2,8 @@
 //
 // Parses the command line: see words.h.
 //
-// Tables say what there is: kVerbs and kFlags, and the words of values.h.
+// Tables say what there is: kVerbs, the flags of flags.h and the words of
+// values.h.
 
 #include "words.h"
 
@@ -16,6 +17,8 @@
 #include <net/if.h>
 
 #include "eoip/options.h"
+#include "flags.h"
+#include "lookup.h"
 #include "values.h"
 
 namespace eoip {
@@ -50,119 +53,6 @@ constexpr VerbName kVerbs[] = {
            && std::none_of(words.begin(), words.end(), [&](const Word &word) {
                   return word.option == name;
               });
-}
-
-// Abbreviations.
-
-// "a, b or c", with 'last' for "or".
-[[nodiscard]] std::string enumerate(const std::vector<std::string_view> &list,
-                                    std::string_view last)
-{
-    std::string text;
-    for (std::size_t i = 0; i < list.size(); i++) {
-        text += i == 0                 ? ""
-                : i + 1 == list.size() ? join({" ", last, " "})
-                                       : ", ";
-        text += list[i];
-    }
-    return text;
-}
-
-// What an error says of a word that is not known: not what is behind a "=",
-// which may be a secret.
-[[nodiscard]] std::string_view name_of(std::string_view word)
-{
-    return word.substr(0, word.find('='));
-}
-
-// The entry of 'table' that 'text' is, or is the beginning of; entries with
-// one meaning do not stand in each other's way.  Otherwise nullptr, and
-// 'error' says why.
-template <typename Entry, typename Meaning>
-[[nodiscard]] const Entry *find(std::span<const Entry> table,
-                                std::string_view text, std::string_view what,
-                                Meaning meaning, std::string &error)
-{
-    std::vector<std::string_view> near, all;
-    const Entry *found = nullptr;
-    bool ambiguous = false;
-    for (const Entry &entry : table) {
-        if (entry.name == text) {
-            return &entry;
-        }
-        all.push_back(entry.name);
-        if constexpr (requires { entry.whole; }) {
-            if (entry.whole) {
-                continue;
-            }
-        }
-        if (!text.empty() && entry.name.starts_with(text)) {
-            near.push_back(entry.name);
-            ambiguous |= found && meaning(*found) != meaning(entry);
-            found = &entry;
-        }
-    }
-    if (!found) {
-        error = join({"unknown ", what, ": ", name_of(text), ": known are ",
-                      enumerate(all, "and")});
-    } else if (ambiguous) {
-        error = join({"ambiguous ", what, ": ", name_of(text), ": it may be ",
-                      enumerate(near, "or")});
-    }
-    return ambiguous ? nullptr : found;
-}
-
-// Flags.
-
-struct Flag {
-    std::string_view name;
-    char letter;                      // 0: none.
-    bool Request::*truth;             // One of these two,
-    std::string Request::*text;       // or neither:
-    void (*other)(Request &request);  // then this.
-};
-
-void ask_help(Request &request)
-{
-    request.verb = Verb::help;
-}
-
-void ask_version(Request &request)
-{
-    request.verb = Verb::version;
-}
-
-constexpr std::string_view kTimeout = "--timeout";
-
-constexpr Flag kFlags[] = {
-    {"--json", 0, &Request::json, nullptr, nullptr},
-    {"--dry-run", 0, &Request::dry_run, nullptr, nullptr},
-    {"--legacy", 0, &Request::legacy, nullptr, nullptr},
-    {"--db", 0, nullptr, &Request::db, nullptr},
-    {"--private-key", 'p', nullptr, &Request::private_key, nullptr},
-    {"--certificate", 'c', nullptr, &Request::certificate, nullptr},
-    {"--ca-cert", 'C', nullptr, &Request::ca_cert, nullptr},
-    {kTimeout, 't', nullptr, nullptr, nullptr},
-    {"--help", 'h', nullptr, nullptr, ask_help},
-    {"--version", 'V', nullptr, nullptr, ask_version},
-};
-
-[[nodiscard]] const Flag *find_flag(std::string_view word)
-{
-    const std::string_view name = word.substr(0, word.find('='));
-    for (const Flag &flag : kFlags) {
-        if (flag.name == name
-            || (word.size() == 2 && flag.letter && word[1] == flag.letter)) {
-            return &flag;
-        }
-    }
-    return nullptr;
-}
-
-[[nodiscard]] bool looks_like_flag(std::string_view word)
-{
-    return word.size() > 1 && word[0] == '-'
-           && !std::isdigit(static_cast<unsigned char>(word[1]));
 }
 
 // The parser.

@@ -96,7 +96,7 @@ def test_add_and_ping(bed):
                f"addr add {INNER[where]}/24 dev e1")
     bed.ping_both_ways()
     check_options(bed, "e1", id=1234, local="192.0.2.1", remote="192.0.2.2",
-                  ttl=64, tos=0, interval=0)
+                  ttl=64, tos=0, interval=10, retries=0)
 
 
 def test_every_word(bed):
@@ -114,6 +114,63 @@ def test_every_word(bed):
     check_options(bed, "e2", df=2, clamp_mss=0)
     check("\ndont_fragment: inherit\n" in eoip(bed, "show e2"),
           "show e2 lacks its dont_fragment")
+
+
+def test_words_of_routeros(bed):
+    """And those that a link alone has."""
+    bed.exec("a", *environment(), "add", "name=e1", "tunnel-id=5",
+             "remote-address=192.0.2.2", "dscp=46", "clamp-tcp-mss=no",
+             "mtu=1500", "comment=To Lyon, 2nd")
+    check_options(bed, "e1", id=5, tos=184, clamp_mss=0)
+    check("\ncomment: To Lyon, 2nd\n" in eoip(bed, "show e1")
+          and "\nmtu: 1500\n" in eoip(bed, "show e1"),
+          f"show e1 says {eoip(bed, 'show e1')}")
+    shown = json.loads(bed.exec("a", "ip", "-j", "link", "show", "e1"))[0]
+    check_equal("what ip says", (shown["mtu"], shown["ifalias"]),
+                (1500, "To Lyon, 2nd"))
+    bed.exec("a", *environment(), "change", "name", "e1", "comment", "Nice",
+             "mtu", "1400")
+    eoip(bed, "change name e1 ttl 9")
+    shown = json.loads(bed.exec("a", "ip", "-j", "link", "show", "e1"))[0]
+    check_equal("what ip says", (shown["mtu"], shown["ifalias"]),
+                (1400, "Nice"))
+    bed.exec("a", *environment(), "change", "name", "e1", "comment", "")
+    check("comment" not in eoip(bed, "show e1"), "the comment stays")
+    refuse(bed, "add tid 6 name e2 remote 192.0.2.2 mtu 65535 comment x",
+           "e2: ", "mtu")
+
+
+def test_several(bed):
+    """All that are named go, or none."""
+    for name, key in ("e1", 1), ("e2", 2), ("e3", 3):
+        eoip(bed, f"add tid {key} name {name} remote 192.0.2.2")
+    refuse(bed, "del e1 e9 e2", "there is no tunnel e9")
+    eoip(bed, "remove e1 e3")
+    check_equal("left", [one["name"] for one in json.loads(
+        eoip(bed, "list --json"))], ["e2"])
+
+
+def test_keepalive_by_itself(bed):
+    """A router that hears nothing takes its side down: so the command makes a
+    link that sends, and a bare request of netlink one that does not."""
+    eoip(bed, "add tid 1 name e1 remote 192.0.2.2")
+    check_options(bed, "e1", interval=10, retries=0)
+    eoip(bed, "add tid 2 name e2 remote 192.0.2.2 keepalive none")
+    check_options(bed, "e2", interval=0)
+    bed.tunnel("a", "e3", id=3, remote="192.0.2.2")
+    check_options(bed, "e3", interval=0)
+    check("keepalive: 10,0" in
+          eoip(bed, "add tid 4 remote 192.0.2.2 --dry-run"),
+          "--dry-run is silent on the keepalive")
+
+
+def test_link_local(bed):
+    """Such a remote is another host on each link."""
+    refuse(bed, "add tid 1 name e1 remote fe80::2", "fe80::2", "link IF")
+    refuse(bed, "add tid 1 name e1 remote fe80::2 link none", "link IF")
+    eoip(bed, "add tid 1 name e1 remote fe80::2 link u")
+    check_options(bed, "e1", remote="fe80::2",
+                  link=bed.link("a", "u").index)
 
 
 def test_names(bed):
@@ -186,7 +243,7 @@ def test_ipv6(bed):
     eoip(bed, "add tid 4095 name e6 local fd01::1 remote fd01::2")
     check_options(bed, "e6", id=4095, local="fd01::1", remote="fd01::2")
     check("e6@0: link/eoipv6 fd01::1 remote fd01::2 tunnel-id 4095 ttl 64 "
-          "tos 0 keepalive none" in eoip(bed, "list --legacy"),
+          "tos 0 keepalive 10,0" in eoip(bed, "list --legacy"),
           "the legacy list lacks e6")
     refuse(bed, "change name e6 tunnel-id 4096", "e6: ", "4095")
     refuse(bed, "add tid 4096 remote fd01::2", "tunnel-id must be 0..4095",
@@ -203,11 +260,11 @@ def test_list(bed):
     check_equal("the table", [line.split() for line in eoip(
         bed, "list").splitlines()], [
         "NAME WHERE REMOTE LOCAL ID TTL TOS KEEPALIVE STATE".split(),
-        "e1 kernel 192.0.2.2 192.0.2.1 1234 inherit 0 none off".split(),
+        "e1 kernel 192.0.2.2 192.0.2.1 1234 inherit 0 10,0 off".split(),
         "e2 kernel 192.0.2.2 any 5 64 0 10,3 off".split()])
     check_equal("--legacy", eoip(bed, "list --legacy"),
                 f"{one}: e1@0: link/eoip 192.0.2.1 remote 192.0.2.2 "
-                "tunnel-id 1234 ttl 0 tos 0 keepalive none\n"
+                "tunnel-id 1234 ttl 0 tos 0 keepalive 10,0\n"
                 f"{two}: e2@{under}: link/eoip 0.0.0.0 remote 192.0.2.2 "
                 "tunnel-id 5 ttl 64 tos 0 keepalive 10,3\n")
     bed.ip("a", "link set e1 up")
@@ -217,8 +274,8 @@ def test_list(bed):
         "name": "e1", "kind": "kernel", "ifindex": one, "state": "up",
         "options": {"key": 1234, "local_ip": "192.0.2.1",
                     "remote_ip": "192.0.2.2", "ttl": "inherit", "tos": 0,
-                    "keepalive": "none", "df_default": "false",
-                    "clamp_tcp_mss": "true"}})
+                    "keepalive": "10,0", "df_default": "false",
+                    "clamp_tcp_mss": "true", "mtu": 1458}})
     check("tunnel-id: 5\nremote: 192.0.2.2\n" in eoip(bed, "show e2"),
           "show e2 lacks its tunnel-id and remote")
     bed.tunnel("a", "ext", external=True)

@@ -9,6 +9,7 @@
 #ifndef EOIP_UTILITIES_BACKEND_H
 #define EOIP_UTILITIES_BACKEND_H
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,10 @@ public:
     // Adds all tunnels to 'tunnels'.
     [[nodiscard]] virtual std::string list(std::vector<Tunnel> &tunnels) = 0;
 
-    // Makes 'tunnel'.  Without a name it gets one, which is filled in.
-    [[nodiscard]] virtual std::string add(Tunnel &tunnel, bool dry_run) = 0;
+    // Makes all 'tunnels', or none.  One without a name gets one, which is
+    // filled in.
+    [[nodiscard]] virtual std::string add(std::span<Tunnel> tunnels,
+                                          bool dry_run) = 0;
 
     // Changes what 'changes' names in a tunnel that list() has shown.
     [[nodiscard]] virtual std::string

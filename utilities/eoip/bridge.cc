@@ -7,6 +7,7 @@
 #include "bridge.h"
 
 #include <algorithm>
+#include <deque>
 #include <tuple>
 
 #include <net/if.h>
@@ -24,6 +25,9 @@ extern "C" {
 
 namespace eoip {
 namespace {
+
+// In external_ids, and a word of ours.
+constexpr char kComment[] = "comment";
 
 // The sentence of a function of ovsdb.h.
 [[nodiscard]] std::string take(char *text)
@@ -44,6 +48,7 @@ struct Smap : smap {
     Smap(const Smap &) = delete;
     Smap &operator=(const Smap &) = delete;
     ~Smap() { smap_destroy(this); }
+    void remove(const char *key) { smap_remove(this, key); }
 };
 
 [[nodiscard]] Options options_of(const smap *map)
@@ -63,6 +68,10 @@ void add_tunnel(const eoip_port *port, void *aux)
     tunnel.name = port->name;
     tunnel.bridge = port->bridge;
     tunnel.options = options_of(port->options);
+    tunnel.status = options_of(port->status);
+    if (const char *comment = smap_get(port->external_ids, kComment)) {
+        tunnel.options[kComment] = comment;
+    }
     tunnel.error = port->error ? port->error : "";
     tunnel.state = port->error        ? "error"
                    : port->link_state ? port->link_state
@@ -86,7 +95,8 @@ void add_tunnel(const eoip_port *port, void *aux)
            + sentence.substr(end + 1);
 }
 
-// Makes 'options' those of a port, and returns what is wrong with them.
+// Makes 'options' those of a port and its comment, and returns what is wrong
+// with them.
 [[nodiscard]] std::string check(Options &options)
 {
     if (options.contains("link")) {
@@ -94,26 +104,24 @@ void add_tunnel(const eoip_port *port, void *aux)
                "follows the routes of its underlay; leave link out, or give "
                "local ADDRESS";
     }
+    if (options.contains("mtu")) {
+        return "option mtu is for links of the kernel: a port of Open vSwitch "
+               "has none, and frames that exceed the path go in fragments; "
+               "leave mtu out";
+    }
     std::erase_if(options,
                   [](const auto &option) { return option.second.empty(); });
     std::vector<Option> list;
     for (const auto &[option, value] : options) {
-        list.push_back({option, value});
+        if (option != kComment) {
+            list.push_back({option, value});
+        }
     }
     std::string sentence;
     for (const std::string &error : parse_options(list).errors) {
         sentence += (sentence.empty() ? "" : "; ") + in_our_words(error);
     }
     return sentence;
-}
-
-// What OVS says of a port begins with its name, as a rule.
-[[nodiscard]] std::string explain(const std::string &error,
-                                  const std::string &name)
-{
-    return error.empty() || error.starts_with(name + ":")
-               ? error
-               : name + ": " + error;
 }
 
 [[nodiscard]] std::string check_file(const char *option,
@@ -223,29 +231,41 @@ std::string Bridges::choose_name(Tunnel &tunnel)
     return error;
 }
 
-std::string Bridges::add(Tunnel &tunnel, bool dry_run)
+std::string Bridges::check_name(Tunnel &tunnel)
 {
-    std::string error = check(tunnel.options);
-    if (error.empty()) {
-        error = open();
+    return tunnel.name.empty()
+               ? choose_name(tunnel)
+               : take(eoip_ovsdb_check_free(db_, tunnel.bridge.c_str(),
+                                            tunnel.name.c_str()));
+}
+
+// Makes 'ports' what they are said to be, or adds them.
+std::string Bridges::change_ports(std::span<const Tunnel> ports, bool add)
+{
+    std::deque<Smap> options;
+    std::vector<eoip_change> changes;
+    for (const Tunnel &port : ports) {
+        const auto comment = port.options.find(kComment);
+        options.emplace_back(port.options).remove(kComment);
+        changes.push_back(
+            {port.name.c_str(), add ? port.bridge.c_str() : nullptr,
+             &options.back(),
+             comment == port.options.end() ? "" : comment->second.c_str()});
     }
-    if (!error.empty()) {
-        return error;
+    return take(eoip_ovsdb_change(db_, changes.data(), changes.size()));
+}
+
+std::string Bridges::add(std::span<Tunnel> tunnels, bool dry_run)
+{
+    for (Tunnel &tunnel : tunnels) {
+        std::string error = check(tunnel.options);
+        error = error.empty() ? open() : error;
+        error = error.empty() ? check_name(tunnel) : error;
+        if (!error.empty()) {
+            return error;
+        }
     }
-    error = tunnel.name.empty()
-                ? choose_name(tunnel)
-                : take(eoip_ovsdb_check_free(db_, tunnel.bridge.c_str(),
-                                             tunnel.name.c_str()));
-    if (!error.empty() || dry_run) {
-        return error;
-    }
-    char *refusal = nullptr;
-    const Smap options(tunnel.options);
-    error = take(eoip_ovsdb_add(db_, tunnel.bridge.c_str(),
-                                tunnel.name.c_str(), &options, &refusal));
-    const std::string refused = take(refusal);
-    error = error.empty() ? refused : error;
-    return explain(error, tunnel.name);
+    return dry_run ? "" : change_ports(tunnels, true);
 }
 
 std::string Bridges::change(const Tunnel &tunnel, const Options &changes,
@@ -268,17 +288,15 @@ std::string Bridges::change(const Tunnel &tunnel, const Options &changes,
     if (!error.empty() || dry_run) {
         return error;
     }
-    char *refusal = nullptr;
-    const Smap options(all);
-    error = take(eoip_ovsdb_set(db_, tunnel.name.c_str(), &options, &refusal));
-    const std::string refused = take(refusal);
-    error = error.empty() ? refused : error;
-    return explain(error, tunnel.name);
+    Tunnel changed = tunnel;
+    changed.options = all;
+    return change_ports({&changed, 1}, false);
 }
 
 std::string Bridges::remove(const Tunnel &tunnel, bool dry_run)
 {
-    return dry_run ? "" : take(eoip_ovsdb_remove(db_, tunnel.name.c_str()));
+    const eoip_change change = {tunnel.name.c_str(), nullptr, nullptr, ""};
+    return dry_run ? "" : take(eoip_ovsdb_change(db_, &change, 1));
 }
 
 std::string Bridges::wait()

@@ -24,7 +24,7 @@ public:
     [[nodiscard]] bool present() const;
 
     std::string list(std::vector<Tunnel> &tunnels) override;
-    std::string add(Tunnel &tunnel, bool dry_run) override;
+    std::string add(std::span<Tunnel> tunnels, bool dry_run) override;
     std::string change(const Tunnel &tunnel, const Options &changes,
                        bool dry_run) override;
     std::string remove(const Tunnel &tunnel, bool dry_run) override;
@@ -32,7 +32,9 @@ public:
 
 private:
     std::string open();
+    std::string check_name(Tunnel &tunnel);
     std::string choose_name(Tunnel &tunnel);
+    std::string change_ports(std::span<const Tunnel> ports, bool add);
 
     Request request_;
     std::string remote_;

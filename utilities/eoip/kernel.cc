@@ -10,6 +10,7 @@
 #include <cstring>
 #include <system_error>
 
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -61,10 +62,31 @@ namespace {
     return {};
 }
 
+// A link has one setting for the two words.
+void take_dscp_for_tos(Options &options)
+{
+    const auto dscp = options.find("dscp");
+    if (dscp != options.end()) {
+        std::uint32_t value = 0;
+        const std::string &text = dscp->second;
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        options["tos"] = text == "inherit" ? text : std::to_string(value << 2);
+        options.erase("dscp");
+    }
+}
+
 [[nodiscard]] std::string check(Options &options)
 {
     const std::string error = check_kernel_options(options);
+    take_dscp_for_tos(options);
     return error.empty() ? resolve_link(options) : error;
+}
+
+[[nodiscard]] bool is_link_local(const std::string &address)
+{
+    in6_addr ipv6;
+    return inet_pton(AF_INET6, address.c_str(), &ipv6) == 1
+           && IN6_IS_ADDR_LINKLOCAL(&ipv6);
 }
 
 // True if the link is of the other project's module: ours always says whether
@@ -82,7 +104,8 @@ namespace {
         "which), ";
     constexpr std::string_view kOurs =
         ": the package openvswitch-eoip-dkms has the one that does";
-    for (const char *option : {"df_default", "dont_fragment", "clamp_tcp_mss"}) {
+    for (const char *option :
+         {"df_default", "dont_fragment", "clamp_tcp_mss"}) {
         if (options.contains(option)) {
             return join({kModule, "which has no ", word_of(option), kOurs});
         }
@@ -108,7 +131,7 @@ namespace {
     for (const auto &[option, value] : asked) {
         const auto text = [&](const std::string &one) {
             return one.empty() || (option == "link" && one == "0") ? "none"
-                   : option == "link"
+                   : option == "link" || option == "mtu" || option == "comment"
                        ? one
                        : canonical_value(option, one).value_or(one);
         };
@@ -174,25 +197,54 @@ std::string Kernel::list(std::vector<Tunnel> &tunnels)
     return answer ? explain(answer, "") : "";
 }
 
-std::string Kernel::add(Tunnel &tunnel, bool dry_run)
+std::string Kernel::add(std::span<Tunnel> tunnels, bool dry_run)
 {
-    if (std::string error = check(tunnel.options); !error.empty()) {
+    for (std::size_t i = 0; i < tunnels.size(); i++) {
+        const std::string error = add_one(tunnels[i], dry_run);
+        if (error.empty()) {
+            continue;
+        }
+        while (!dry_run && i-- > 0) {
+            const std::string left = remove(tunnels[i], false);
+            if (!left.empty()) {
+                return join({error, "; and ", tunnels[i].name,
+                             " could not be removed: ", left});
+            }
+        }
         return error;
     }
-    if (!tunnel.options.contains("remote_ip")) {
+    return {};
+}
+
+std::string Kernel::add_one(Tunnel &tunnel, bool dry_run)
+{
+    Options &options = tunnel.options;
+    if (std::string error = check(options); !error.empty()) {
+        return error;
+    }
+    if (!options.contains("remote_ip")) {
         return "remote is mandatory for a link of the kernel: give remote "
                "ADDRESS with the address of the other end";
     }
-    if (const auto link = tunnel.options.find("link");
-        link != tunnel.options.end() && link->second == "0") {
-        tunnel.options.erase(link);
+    if (const auto link = options.find("link");
+        link != options.end() && link->second == "0") {
+        options.erase(link);
     }
+    if (is_link_local(options["remote_ip"]) && !options.contains("link")) {
+        return join({"remote ", options["remote_ip"],
+                     " is another host on each link: say with link IF which "
+                     "device it is behind"});
+    }
+    // As a port of OVS has it: routers take a silent peer for gone.
+    options.try_emplace("keepalive", "10,0");
     if (!tunnel.name.empty() && if_nametoindex(tunnel.name.c_str())) {
         return explain({EEXIST, ""}, tunnel.name);
     }
-    if (dry_run) {
-        return {};
-    }
+    return dry_run ? "" : make(tunnel);
+}
+
+std::string Kernel::make(Tunnel &tunnel)
+{
     const Message message =
         new_message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 0);
     if (!tunnel.name.empty()) {
@@ -201,8 +253,7 @@ std::string Kernel::add(Tunnel &tunnel, bool dry_run)
             == 0);
     }
     put_options(message.get(), kind_of(tunnel.options), tunnel.options);
-    if (std::string error = send(message.get(), tunnel.name);
-        !error.empty()) {
+    if (std::string error = send(message.get(), tunnel.name); !error.empty()) {
         return error;
     }
     std::vector<Tunnel> all;
@@ -211,21 +262,31 @@ std::string Kernel::add(Tunnel &tunnel, bool dry_run)
     }
     // Where the kernel chose the name, it is the link with what we asked for,
     // which no two have alike.
-    const auto made = std::find_if(
-        all.begin(), all.end(), [&](const Tunnel &one) {
+    const auto made =
+        std::find_if(all.begin(), all.end(), [&](const Tunnel &one) {
             const auto same = [&](const char *option) {
                 return one.get(option) == tunnel.get(option);
             };
-            return tunnel.name.empty() ? same("key") && same("remote_ip")
-                                             && same("local_ip")
-                                             && same("link")
-                                       : one.name == tunnel.name;
+            return tunnel.name.empty()
+                       ? same("key") && same("remote_ip") && same("local_ip")
+                             && same("link")
+                       : one.name == tunnel.name;
         });
     if (made == all.end()) {
         return "the link is gone that the kernel said it has made";
     }
     tunnel.name = made->name;
+    tunnel.ifindex = made->ifindex;
     std::string fault = is_foreign(*made) ? foreign_fault(tunnel.options) : "";
+    // A link that is being made gets no alias.
+    if (const auto comment = tunnel.options.find("comment");
+        fault.empty() && comment != tunnel.options.end()) {
+        const Message alias =
+            new_message(RTM_SETLINK, NLM_F_ACK, tunnel.ifindex);
+        put_comment(alias.get(), comment->second);
+        fault = send(alias.get(), tunnel.name);
+        made->options["comment"] = comment->second;
+    }
     if (fault.empty()) {
         fault = missing(tunnel.options, *made);
     }
@@ -253,7 +314,8 @@ std::string Kernel::change(const Tunnel &tunnel, const Options &changes,
         }
     }
     const char *kind = kind_of(tunnel.options);
-    if (options.contains("remote_ip") && std::string_view(kind_of(options)) != kind) {
+    if (options.contains("remote_ip")
+        && std::string_view(kind_of(options)) != kind) {
         return join({tunnel.name,
                      ": a link goes on with IPv4 or IPv6 as it was made: "
                      "delete it, and add another"});
@@ -264,17 +326,17 @@ std::string Kernel::change(const Tunnel &tunnel, const Options &changes,
     const Message message =
         new_message(RTM_NEWLINK, NLM_F_ACK, tunnel.ifindex);
     put_options(message.get(), kind, options);
-    if (std::string error = send(message.get(), tunnel.name);
-        !error.empty()) {
+    if (std::string error = send(message.get(), tunnel.name); !error.empty()) {
         return error;
     }
     std::vector<Tunnel> all;
     if (std::string error = list(all); !error.empty()) {
         return error;
     }
-    const auto changed = std::find_if(
-        all.begin(), all.end(),
-        [&](const Tunnel &one) { return one.ifindex == tunnel.ifindex; });
+    const auto changed =
+        std::find_if(all.begin(), all.end(), [&](const Tunnel &one) {
+            return one.ifindex == tunnel.ifindex;
+        });
     return changed == all.end() ? "" : missing(asked, *changed);
 }
 

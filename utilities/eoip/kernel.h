@@ -14,13 +14,15 @@ namespace eoip {
 class Kernel : public Backend {
 public:
     std::string list(std::vector<Tunnel> &tunnels) override;
-    std::string add(Tunnel &tunnel, bool dry_run) override;
+    std::string add(std::span<Tunnel> tunnels, bool dry_run) override;
     std::string change(const Tunnel &tunnel, const Options &changes,
                        bool dry_run) override;
     std::string remove(const Tunnel &tunnel, bool dry_run) override;
     std::string wait() override;
 
 private:
+    std::string add_one(Tunnel &tunnel, bool dry_run);
+    std::string make(Tunnel &tunnel);
     std::string send(nl_msg *message, const std::string &name);
 
     Netlink netlink_;

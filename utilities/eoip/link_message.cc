@@ -232,6 +232,12 @@ void add_tunnel(nlmsghdr *header, std::vector<Tunnel> &tunnels)
     tunnel.name = nla_get_string(link[IFLA_IFNAME]);
     tunnel.ifindex = info->ifi_index;
     tunnel.options = options_of(data);
+    if (link[IFLA_MTU]) {
+        tunnel.options["mtu"] = std::to_string(nla_get_u32(link[IFLA_MTU]));
+    }
+    if (link[IFLA_IFALIAS]) {
+        tunnel.options["comment"] = nla_get_string(link[IFLA_IFALIAS]);
+    }
     tunnel.state = state_of(info);
     tunnel.counters = counters_of(tunnel.name, link[IFLA_STATS64]);
     tunnels.push_back(std::move(tunnel));
@@ -250,8 +256,20 @@ Message new_message(int type, int flags, int ifindex)
     return message;
 }
 
+void put_comment(nl_msg *message, const std::string &comment)
+{
+    put(message, IFLA_IFALIAS, comment.data(), comment.size());
+}
+
 void put_options(nl_msg *message, const char *kind, const Options &options)
 {
+    if (const auto mtu = options.find("mtu"); mtu != options.end()) {
+        put(message, IFLA_MTU, number(mtu->second));
+    }
+    if (const auto comment = options.find("comment");
+        comment != options.end()) {
+        put_comment(message, comment->second);
+    }
     nlattr *info = nla_nest_start(message, IFLA_LINKINFO);
     ovs_assert(info && nla_put_string(message, IFLA_INFO_KIND, kind) == 0);
     nlattr *data = nla_nest_start(message, IFLA_INFO_DATA);

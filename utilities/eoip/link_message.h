@@ -6,6 +6,7 @@
 #ifndef EOIP_UTILITIES_LINK_MESSAGE_H
 #define EOIP_UTILITIES_LINK_MESSAGE_H
 
+#include <string>
 #include <vector>
 
 #include "nl_socket.h"
@@ -22,6 +23,9 @@ void add_tunnel(nlmsghdr *header, std::vector<Tunnel> &tunnels);
 
 // A request of 'type' about the link 'ifindex', or 0.
 [[nodiscard]] Message new_message(int type, int flags, int ifindex);
+
+// Of a link that exists; "" takes it away.
+void put_comment(nl_msg *message, const std::string &comment);
 
 void put_options(nl_msg *message, const char *kind, const Options &options);
 

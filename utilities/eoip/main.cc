@@ -65,9 +65,10 @@ private:
     int monitor();
     int check();
     int version();
+    int help();
 
     std::string list_all(std::vector<Tunnel> &tunnels);
-    std::string find(Tunnel &tunnel);
+    std::string find(const std::string &name, Tunnel &tunnel);
     std::string report(const std::map<std::string, Tunnel> &before,
                        const std::map<std::string, Tunnel> &now);
     Backend &backend(const Tunnel &tunnel)
@@ -94,10 +95,10 @@ std::string Command::list_all(std::vector<Tunnel> &tunnels)
 }
 
 // The tunnel that is meant: one of the kernel needs no Open vSwitch.
-std::string Command::find(Tunnel &tunnel)
+std::string Command::find(const std::string &name, Tunnel &tunnel)
 {
-    const auto is_meant = [this](const Tunnel &one) {
-        return one.name == request_.name
+    const auto is_meant = [&](const Tunnel &one) {
+        return one.name == name
                && (request_.bridge.empty() || one.bridge == request_.bridge);
     };
     std::string error;
@@ -118,7 +119,7 @@ std::string Command::find(Tunnel &tunnel)
     if ((!request_.bridge.empty() || bridges_.present()) && look(bridges_)) {
         return error;
     }
-    return "there is no tunnel " + request_.name
+    return "there is no tunnel " + name
            + (request_.bridge.empty() ? "" : " on bridge " + request_.bridge)
            + ": \"eoip list\" shows those that exist";
 }
@@ -144,7 +145,8 @@ int Command::add()
     tunnel.name = request_.name;
     tunnel.bridge = request_.bridge;
     tunnel.options = request_.options;
-    const std::string error = backend(tunnel).add(tunnel, request_.dry_run);
+    const std::string error =
+        backend(tunnel).add({&tunnel, 1}, request_.dry_run);
     // Who did not name it wants to know what it is called.
     if (error.empty() && request_.name.empty() && !request_.dry_run) {
         print(tunnel.name + "\n");
@@ -155,7 +157,7 @@ int Command::add()
 int Command::change()
 {
     Tunnel tunnel;
-    std::string error = find(tunnel);
+    std::string error = find(request_.name, tunnel);
     if (error.empty()) {
         error =
             backend(tunnel).change(tunnel, request_.options, request_.dry_run);
@@ -166,21 +168,33 @@ int Command::change()
     return finish("change", tunnel, error);
 }
 
+// All of them are there, or nothing is removed.
 int Command::del()
 {
-    Tunnel tunnel;
-    std::string error = find(tunnel);
-    if (error.empty()) {
-        error = backend(tunnel).remove(tunnel, request_.dry_run);
+    std::vector<std::string> names = request_.more_names;
+    names.insert(names.begin(), request_.name);
+    std::vector<Tunnel> tunnels(names.size());
+    for (std::size_t i = 0; i < names.size(); i++) {
+        const std::string error = find(names[i], tunnels[i]);
+        if (!error.empty()) {
+            return complain(error);
+        }
     }
-    return finish("remove", tunnel, error);
+    int status = 0;
+    for (const Tunnel &tunnel : tunnels) {
+        if (status == 0) {
+            status = finish("remove", tunnel,
+                            backend(tunnel).remove(tunnel, request_.dry_run));
+        }
+    }
+    return status;
 }
 
 int Command::list()
 {
     if (!request_.name.empty()) {
         Tunnel tunnel;
-        const std::string error = find(tunnel);
+        const std::string error = find(request_.name, tunnel);
         if (!error.empty()) {
             return complain(error);
         }
@@ -207,7 +221,7 @@ int Command::stats()
     if (request_.name.empty()) {
         error = list_all(tunnels);
     } else {
-        error = find(tunnels.emplace_back());
+        error = find(request_.name, tunnels.emplace_back());
         if (!error.empty()) {
             return complain(error);
         }
@@ -316,6 +330,17 @@ int Command::version()
     return 0;
 }
 
+int Command::help()
+{
+    const std::string text =
+        request_.topic.empty() ? usage() : help_on(request_.topic);
+    print(text);
+    return text.empty() ? complain("there is no help on " + request_.topic
+                                       + ": \"eoip help\" has all words",
+                                   kUsageError)
+                        : 0;
+}
+
 int Command::run()
 {
     switch (request_.verb) {
@@ -336,8 +361,7 @@ int Command::run()
     case Verb::check:
         return check();
     case Verb::help:
-        print(usage());
-        return 0;
+        return help();
     }
     return kUsageError;
 }

@@ -24,6 +24,8 @@ struct eoip_port {
     const char *name;
     const char *bridge;
     const struct smap *options;
+    const struct smap *external_ids;
+    const struct smap *status;
     const char *error;          /* NULL if there is none. */
     const char *link_state;     /* NULL as long as OVS has not said. */
     char *const *counter_names;
@@ -46,15 +48,19 @@ char *eoip_ovsdb_list(struct eoip_ovsdb *,
 char *eoip_ovsdb_check_free(struct eoip_ovsdb *, const char *bridge,
                             const char *name);
 
-/* Each is one transaction, and returns once ovs-vswitchd has done what it
- * asks for.  Then *errorp is the error of the interface, NULL if there is
- * none; the caller frees it. */
-char *eoip_ovsdb_add(struct eoip_ovsdb *, const char *bridge,
-                     const char *name, const struct smap *options,
-                     char **errorp);
-char *eoip_ovsdb_set(struct eoip_ovsdb *, const char *name,
-                     const struct smap *options, char **errorp);
-char *eoip_ovsdb_remove(struct eoip_ovsdb *, const char *name);
+/* What shall become of a port. */
+struct eoip_change {
+    const char *name;
+    const char *bridge;         /* Where to add it; NULL if it exists. */
+    const struct smap *options; /* NULL to remove it. */
+    const char *comment;        /* "" for none. */
+};
+
+/* Makes all 'changes' in one transaction, and returns once ovs-vswitchd has
+ * done what they ask for.  If it refuses one of them, or does not answer, all
+ * but those that remove a port are undone. */
+char *eoip_ovsdb_change(struct eoip_ovsdb *, const struct eoip_change *changes,
+                        size_t n);
 
 /* Lets the next poll_block() return when the database changes. */
 void eoip_ovsdb_wait(struct eoip_ovsdb *);

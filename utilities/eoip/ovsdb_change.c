@@ -14,12 +14,7 @@
 #include "util.h"
 #include "vswitch-idl.h"
 
-/* What a transaction shall change; 'options' is NULL to remove the port. */
-struct change {
-    const char *bridge;         /* NULL: the port exists. */
-    const char *name;
-    const struct smap *options;
-};
+#define COMMENT "comment"       /* In external_ids. */
 
 /* The port that has the interface 'name', and the bridge that has the port. */
 static const struct ovsrec_port *
@@ -40,11 +35,21 @@ find_port(const struct eoip_ovsdb *db, const char *name,
     return NULL;
 }
 
+static void
+set_comment(const struct ovsrec_interface *iface, const char *comment)
+{
+    if (comment[0]) {
+        ovsrec_interface_update_external_ids_setkey(iface, COMMENT, comment);
+    } else {
+        ovsrec_interface_update_external_ids_delkey(iface, COMMENT);
+    }
+}
+
 /* Each puts a change into a transaction. */
 
 static char *
 put_add(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
-        const struct change *change)
+        const struct eoip_change *change)
 {
     struct ovsrec_interface *iface;
     struct ovsrec_port *port;
@@ -58,6 +63,7 @@ put_add(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
     ovsrec_interface_set_name(iface, change->name);
     ovsrec_interface_set_type(iface, "eoip");
     ovsrec_interface_set_options(iface, change->options);
+    set_comment(iface, change->comment);
     port = ovsrec_port_insert(txn);
     ovsrec_port_set_name(port, change->name);
     ovsrec_port_set_interfaces(port, &iface, 1);
@@ -67,7 +73,7 @@ put_add(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
 }
 
 static char *
-put_set(struct eoip_ovsdb *db, const struct change *change)
+put_set(struct eoip_ovsdb *db, const struct eoip_change *change)
 {
     const struct ovsrec_interface *iface
         = ovsdb_find_interface(db, change->name);
@@ -77,11 +83,12 @@ put_set(struct eoip_ovsdb *db, const struct change *change)
     }
     ovsrec_interface_verify_options(iface);
     ovsrec_interface_set_options(iface, change->options);
+    set_comment(iface, change->comment);
     return NULL;
 }
 
 static char *
-put_remove(struct eoip_ovsdb *db, const struct change *change)
+put_remove(struct eoip_ovsdb *db, const struct eoip_change *change)
 {
     const struct ovsrec_bridge *bridge;
     const struct ovsrec_port *port = find_port(db, change->name, &bridge);
@@ -100,12 +107,18 @@ put_remove(struct eoip_ovsdb *db, const struct change *change)
 }
 
 static char *
-put_change(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
-           const struct change *change)
+put_changes(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn,
+            const struct eoip_change *changes, size_t n)
 {
-    return (change->bridge ? put_add(db, txn, change)
-            : change->options ? put_set(db, change)
-            : put_remove(db, change));
+    char *error = NULL;
+
+    for (size_t i = 0; i < n && !error; i++) {
+        ovsdb_idl_txn_add_comment(txn, "eoip: %s", changes[i].name);
+        error = (changes[i].bridge ? put_add(db, txn, &changes[i])
+                 : changes[i].options ? put_set(db, &changes[i])
+                 : put_remove(db, &changes[i]));
+    }
+    return error;
 }
 
 static enum ovsdb_idl_txn_status
@@ -122,11 +135,11 @@ commit(struct eoip_ovsdb *db, struct ovsdb_idl_txn *txn, long long int end)
     return status;
 }
 
-/* Tries 'change' once.  Stores what ovs-vswitchd has to catch up with, and
+/* Tries 'changes' once.  Stores what ovs-vswitchd has to catch up with, and
  * whether another try makes sense. */
 static char *
-try_change(struct eoip_ovsdb *db, const struct change *change,
-           long long int end, int64_t *next_cfg, bool *again)
+try_changes(struct eoip_ovsdb *db, const struct eoip_change *changes, size_t n,
+            long long int end, int64_t *next_cfg, bool *again)
 {
     const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(db->idl);
     struct ovsdb_idl_txn *txn;
@@ -138,8 +151,7 @@ try_change(struct eoip_ovsdb *db, const struct change *change,
                          " with ovs-ctl or its service", db->remote);
     }
     txn = ovsdb_idl_txn_create(db->idl);
-    ovsdb_idl_txn_add_comment(txn, "eoip: %s", change->name);
-    error = put_change(db, txn, change);
+    error = put_changes(db, txn, changes, n);
     if (error) {
         ovsdb_idl_txn_abort(txn);
     } else {
@@ -165,7 +177,7 @@ try_change(struct eoip_ovsdb *db, const struct change *change,
         case TXN_ERROR:
         default:
             error = xasprintf("%s: the database refuses the change: %s",
-                              change->name, ovsdb_idl_txn_get_error(txn));
+                              changes[0].name, ovsdb_idl_txn_get_error(txn));
             break;
         }
     }
@@ -197,8 +209,8 @@ wait_for_vswitchd(struct eoip_ovsdb *db, int64_t next_cfg, long long int end)
 
 /* An error after *committed became true leaves the change in the database. */
 static char *
-make_change(struct eoip_ovsdb *db, const struct change *change,
-            bool *committed)
+make_changes(struct eoip_ovsdb *db, const struct eoip_change *changes, size_t n,
+             bool *committed)
 {
     long long int end = ovsdb_deadline(db);
     int64_t next_cfg = 0;
@@ -209,7 +221,7 @@ make_change(struct eoip_ovsdb *db, const struct change *change,
     for (;;) {
         unsigned int seqno = ovsdb_idl_get_seqno(db->idl);
 
-        error = try_change(db, change, end, &next_cfg, &again);
+        error = try_changes(db, changes, n, end, &next_cfg, &again);
         if (error || !again) {
             break;
         }
@@ -226,75 +238,92 @@ make_change(struct eoip_ovsdb *db, const struct change *change,
     return error;
 }
 
-/* Makes 'change', and makes 'undo' if that did not work out.  Nobody waits for
- * the latter: what stopped the one may stop the other. */
+/* What ovs-vswitchd says against the interfaces that were changed. */
 static char *
-make_or_undo(struct eoip_ovsdb *db, const struct change *change,
-             const struct change *undo, char **errorp)
+refusal(const struct eoip_ovsdb *db, const struct eoip_change *changes,
+        size_t n)
 {
-    const struct ovsrec_interface *iface;
-    bool committed, undone;
+    for (size_t i = 0; i < n; i++) {
+        const struct ovsrec_interface *iface
+            = ovsdb_find_interface(db, changes[i].name);
+        const char *error = iface ? iface->error : NULL;
+        size_t name_len = strlen(changes[i].name);
+
+        if (error) {
+            /* It begins with the name, as a rule. */
+            return (!strncmp(error, changes[i].name, name_len)
+                    && error[name_len] == ':'
+                    ? xstrdup(error)
+                    : xasprintf("%s: %s", changes[i].name, error));
+        }
+    }
+    return NULL;
+}
+
+/* Makes 'undo' after 'error', and returns what is to be said.  Nobody waits
+ * for ovs-vswitchd: what stopped the changes may stop this. */
+static char *
+take_back(struct eoip_ovsdb *db, const struct eoip_change *undo, size_t n,
+          char *error)
+{
+    char *undo_error, *both;
     int64_t next_cfg;
     bool again;
-    char *error, *undo_error;
 
-    *errorp = NULL;
-    error = make_change(db, change, &committed);
-    if (!error) {
-        iface = ovsdb_find_interface(db, change->name);
-        *errorp = iface ? nullable_xstrdup(iface->error) : NULL;
-    }
-    if ((!error || !committed) && !*errorp) {
+    do {
+        undo_error = try_changes(db, undo, n, ovsdb_deadline(db), &next_cfg,
+                                 &again);
+    } while (!undo_error && again
+             && ovsdb_block_until(db, ovsdb_deadline(db)));
+    if (!undo_error) {
         return error;
     }
-    do {
-        undo_error = try_change(db, undo, ovsdb_deadline(db), &next_cfg,
-                                &again);
-        undone = !undo_error;
-    } while (undone && again && ovsdb_block_until(db, ovsdb_deadline(db)));
-    if (!undone) {
-        char *both = xasprintf("%s; and it could not be undone: %s",
-                               error ? error : *errorp, undo_error);
-        free(error);
-        free(undo_error);
-        return both;
-    }
-    return error;
+    both = xasprintf("%s; and it could not be undone: %s", error, undo_error);
+    free(error);
+    free(undo_error);
+    return both;
 }
 
 char *
-eoip_ovsdb_add(struct eoip_ovsdb *db, const char *bridge, const char *name,
-               const struct smap *options, char **errorp)
+eoip_ovsdb_change(struct eoip_ovsdb *db, const struct eoip_change *changes,
+                  size_t n)
 {
-    struct change change = { bridge, name, options };
-    struct change undo = { NULL, name, NULL };
-
-    return make_or_undo(db, &change, &undo, errorp);
-}
-
-char *
-eoip_ovsdb_set(struct eoip_ovsdb *db, const char *name,
-               const struct smap *options, char **errorp)
-{
-    const struct ovsrec_interface *iface = ovsdb_find_interface(db, name);
-    struct smap before = SMAP_INITIALIZER(&before);
-    struct change change = { NULL, name, options };
-    struct change undo = { NULL, name, &before };
+    struct eoip_change *undo = xcalloc(n, sizeof *undo);
+    struct smap *before = xcalloc(n, sizeof *before);
+    char **comments = xcalloc(n, sizeof *comments);
+    size_t n_undo = 0;
+    bool committed;
     char *error;
 
-    if (iface) {
-        smap_clone(&before, &iface->options);
+    for (size_t i = 0; i < n; i++) {
+        const struct ovsrec_interface *iface
+            = ovsdb_find_interface(db, changes[i].name);
+
+        smap_init(&before[i]);
+        if (changes[i].bridge) {
+            undo[n_undo++].name = changes[i].name;
+        } else if (changes[i].options && iface) {
+            smap_clone(&before[i], &iface->options);
+            comments[i] = xstrdup(smap_get_def(&iface->external_ids, COMMENT,
+                                               ""));
+            undo[n_undo++] = (struct eoip_change) {
+                changes[i].name, NULL, &before[i], comments[i]
+            };
+        }
     }
-    error = make_or_undo(db, &change, &undo, errorp);
-    smap_destroy(&before);
+    error = make_changes(db, changes, n, &committed);
+    if (!error) {
+        error = refusal(db, changes, n);
+    }
+    if (error && committed && n_undo) {
+        error = take_back(db, undo, n_undo, error);
+    }
+    for (size_t i = 0; i < n; i++) {
+        smap_destroy(&before[i]);
+        free(comments[i]);
+    }
+    free(comments);
+    free(before);
+    free(undo);
     return error;
-}
-
-char *
-eoip_ovsdb_remove(struct eoip_ovsdb *db, const char *name)
-{
-    struct change change = { NULL, name, NULL };
-    bool committed;
-
-    return make_change(db, &change, &committed);
 }

@@ -18,9 +18,10 @@
 
 namespace eoip {
 
-// Names of ovsdb-schema/eoip.ovsschema, and "link", an interface index, which
-// only links of the kernel have.  Numbers are decimal; an inherited ttl or tos
-// is "inherit".  In a change, an empty value takes the option away.
+// Names of ovsdb-schema/eoip.ovsschema; "link", an interface index, and "mtu",
+// which only links of the kernel have; and "comment".  Numbers are decimal; an
+// inherited ttl or tos is "inherit".  In a change, an empty value takes the
+// option away.
 using Options = std::map<std::string, std::string, std::less<>>;
 
 struct Counter {
@@ -35,6 +36,7 @@ struct Tunnel {
     Options options;
     std::string state;  // "up", "down", "off" (by its user) or "error".
     std::string error;  // What OVS says of it; mostly empty.
+    Options status;     // What OVS reports; empty for a link of the kernel.
     std::vector<Counter> counters;
 
     [[nodiscard]] bool in_kernel() const { return bridge.empty(); }

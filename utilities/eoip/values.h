@@ -33,6 +33,9 @@ struct Word {
 [[nodiscard]] std::optional<std::uint32_t> number(const std::string &text,
                                                   std::uint32_t max);
 
+// True if 'text' is what the database of OVS takes as text.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 [[nodiscard]] std::string join(std::initializer_list<std::string_view> parts);
 
 }  // namespace eoip

@@ -36,23 +36,35 @@ constexpr VerbName kVerbs[] = {
     {"add", Verb::add},         {"new", Verb::add},
     {"change", Verb::change},   {"set", Verb::change},
     {"list", Verb::list},       {"show", Verb::list},
-    {"del", Verb::del},         {"monitor", Verb::monitor},
+    {"del", Verb::del},         {"delete", Verb::del},
+    {"remove", Verb::del},      {"monitor", Verb::monitor},
     {"stats", Verb::stats},     {"check", Verb::check, true},
     {"version", Verb::version}, {"help", Verb::help},
 };
 
-// True for an option of the core's table that has no word of its own.
-[[nodiscard]] bool is_other_option(std::string_view name)
+// The word that 'text' is: one of the table, which may be shortened; or, by
+// its full name, an option that has none there, in our words or in RouterOS's.
+// Without an option it is none, and 'error' says why.
+[[nodiscard]] Word find_word(std::string_view text, std::string &error)
 {
+    const auto meaning = [](const Word &word) { return word.option; };
+    if (const Word *word =
+            find(word_table(), text, "option", meaning, error)) {
+        return *word;
+    }
     const auto table = option_table();
-    const auto words = word_table();
-    const bool known =
-        std::any_of(table.begin(), table.end(),
-                    [&](const OptionInfo &info) { return info.name == name; });
-    return known
-           && std::none_of(words.begin(), words.end(), [&](const Word &word) {
-                  return word.option == name;
-              });
+    const auto other = option_known_as(text);
+    const std::string_view option = other.value_or(text);
+    if (std::ranges::find(table, option, &OptionInfo::name) != table.end()) {
+        error.clear();
+        return {text, option, {}, {}};
+    }
+    if (other) {
+        error = join({"option ", text,
+                      ": nothing here stands for this property of RouterOS: "
+                      "leave it out; ovs-eoip(5) says what does"});
+    }
+    return {};
 }
 
 // The parser.
@@ -81,6 +93,9 @@ private:
     void take_flags(std::span<const char *const> words);
     void set_flag(const Flag &flag, const std::string &value);
     void parse();
+    std::size_t parse_at(std::size_t i);
+    bool takes_position(std::size_t i) const;
+    void take_position(const std::string &word);
     void parse_pair(const std::string &word, std::string value);
     void check();
     void check_list_flags();
@@ -145,16 +160,10 @@ void Parser::set_flag(const Flag &flag, const std::string &value)
 void Parser::parse_pair(const std::string &word, std::string value)
 {
     std::string error;
-    std::string option;
-    const Word *known = find(
-        word_table(), word, "option", [](const Word &w) { return w.option; },
-        error);
-    if (known) {
-        option = known->option;
-        error = parse_value(*known, value);
-    } else if (is_other_option(word)) {
-        option = word;
-        error = parse_value({word, word, {}, {}}, value);
+    const Word known = find_word(word, error);
+    const std::string option(known.option);
+    if (error.empty()) {
+        error = parse_value(known, value);
     }
     std::string *place = option == "name"     ? &request_.name
                          : option == "bridge" ? &request_.bridge
@@ -168,6 +177,64 @@ void Parser::parse_pair(const std::string &word, std::string value)
     } else {
         request_.options[option] = value;
     }
+}
+
+// True if word 'i' stands for itself, where a command takes such words: it is
+// not the beginning of "name IF" or "bridge BR".
+bool Parser::takes_position(std::size_t i) const
+{
+    const bool takes_one =
+        request_.verb == Verb::list || request_.verb == Verb::stats;
+    if (request_.verb == Verb::help) {
+        return request_.topic.empty();
+    }
+    if (request_.verb != Verb::del && !(takes_one && request_.name.empty())) {
+        return false;
+    }
+    std::string error;
+    const std::string_view option =
+        find_word(name_of(words_[i]), error).option;
+    const bool has_value =
+        i + 1 < words_.size() || words_[i].find('=') != std::string::npos;
+    return !(has_value && (option == "name" || option == "bridge"));
+}
+
+void Parser::take_position(const std::string &word)
+{
+    std::string name = word;
+    if (request_.verb == Verb::help) {
+        request_.topic = word;
+    } else if (request_.name.empty()) {
+        parse_pair("name", name);
+    } else {
+        fail(parse_value({"name", "name", {}, {}}, name));
+        request_.more_names.push_back(name);
+    }
+}
+
+// Returns where to go on.
+std::size_t Parser::parse_at(std::size_t i)
+{
+    const std::string &word = words_[i];
+    const std::size_t equals = word.find('=');
+    if (takes_position(i)) {
+        take_position(word);
+        return i + 1;
+    }
+    if (equals != std::string::npos) {
+        parse_pair(word.substr(0, equals), word.substr(equals + 1));
+        return i + 1;
+    }
+    if (i + 1 < words_.size()) {
+        parse_pair(word, words_[i + 1]);
+        return i + 2;
+    }
+    std::string error;
+    const Word known = find_word(word, error);
+    fail(error.empty()
+             ? join({"option: ", known.name, " requires an argument"})
+             : error);
+    return i + 1;
 }
 
 void Parser::parse()
@@ -184,24 +251,8 @@ void Parser::parse()
         return;
     }
     request_.verb = verb->verb;
-    std::size_t i = 1;
-    // A lone word is the name, where that needs no "name" before it.
-    const bool takes_name = verb->verb == Verb::list || verb->verb == Verb::del
-                            || verb->verb == Verb::stats;
-    if (takes_name && words_.size() % 2 == 0) {
-        parse_pair("name", words_[i++]);
-    }
-    for (; i < words_.size() && error_.empty(); i += 2) {
-        const bool complete = i + 1 < words_.size();
-        if (complete) {
-            parse_pair(words_[i], words_[i + 1]);
-            continue;
-        }
-        const Word *word = find(
-            word_table(), words_[i], "option",
-            [](const Word &w) { return w.option; }, error);
-        fail(word ? join({"option: ", word->name, " requires an argument"})
-                  : error);
+    for (std::size_t i = 1; i < words_.size() && error_.empty();) {
+        i = parse_at(i);
     }
 }
 
@@ -301,11 +352,15 @@ ParsedWords parse_words(std::span<const char *const> words)
 std::string check_kernel_options(const Options &options)
 {
     static constexpr std::string_view kKnown[] = {
-        "key", "link",      "local_ip",   "remote_ip",     "ttl",
-        "tos", "keepalive", "df_default", "dont_fragment", "clamp_tcp_mss"};
+        "key",     "link",      "local_ip",   "remote_ip",     "ttl",
+        "tos",     "keepalive", "df_default", "dont_fragment", "clamp_tcp_mss",
+        "comment", "dscp",      "mtu"};
     if (options.contains("df_default") && options.contains("dont_fragment")) {
         return "df_default and dont_fragment are one setting in a link of the "
                "kernel: give one of them, or bridge BR";
+    }
+    if (options.contains("tos") && options.contains("dscp")) {
+        return "tos and dscp say the same thing twice: give one of them";
     }
     for (const auto &[option, value] : options) {
         if (std::find(std::begin(kKnown), std::end(kKnown), option)

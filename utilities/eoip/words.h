@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tunnel.h"
 
@@ -31,9 +32,11 @@ enum class Verb {
 
 struct Request {
     Verb verb = Verb::list;
-    std::string name;    // Empty: not given.
-    std::string bridge;  // Empty: not given.
-    Options options;     // What was named, and nothing else.
+    std::string name;                     // Empty: not given.
+    std::vector<std::string> more_names;  // After the first: del.
+    std::string topic;                    // Of help; empty: all of it.
+    std::string bridge;                   // Empty: not given.
+    Options options;                      // What was named, and nothing else.
     bool json = false;
     bool dry_run = false;
     bool legacy = false;

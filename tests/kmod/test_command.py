@@ -164,6 +164,55 @@ def test_keepalive_by_itself(bed):
           "--dry-run is silent on the keepalive")
 
 
+ROUTER = """/interface eoip
+add comment="To Lyon" dscp=46 local-address=192.0.2.2 mtu=1500 name=e1 \\
+    remote-address=192.0.2.1 tunnel-id=5
+add !keepalive local-address=192.0.2.2 name=e2 remote-address=192.0.2.1 \\
+    tunnel-id=6
+"""
+
+
+def test_import_and_export(bed):
+    """All links that a router's export asks for, or none; and back."""
+    with tempfile.NamedTemporaryFile("w", suffix=".rsc") as file:
+        file.write(ROUTER)
+        file.flush()
+        check("eoip add name e1 " in eoip(bed, f"import {file.name} "
+                                          "--dry-run"), "no line for e1")
+        check_equal("list", eoip(bed, "list"), "")
+        eoip(bed, f"import {file.name}")
+        check_options(bed, "e1", id=5, remote="192.0.2.2", local="192.0.2.1",
+                      tos=184, interval=10, retries=0)
+        check_options(bed, "e2", id=6, interval=0)
+        lines = eoip(bed, "export routeros").splitlines()
+        check_equal("export", lines, [
+            '/interface eoip add comment="To Lyon" dscp=46 mtu=1500 '
+            "local-address=192.0.2.2 name=e1 remote-address=192.0.2.1 "
+            "tunnel-id=5",
+            "/interface eoip add !keepalive local-address=192.0.2.2 name=e2 "
+            "remote-address=192.0.2.1 tunnel-id=6"])
+        eoip(bed, "change name e1 local any link u")
+        check("remote-address=192.0.2.1" in eoip(bed, "export routeros e1"),
+              "export does not know our address")
+        made = eoip(bed, "export interfaces e1")
+        check("pre-up eoip add name e1 tunnel-id 5 remote 192.0.2.2 comment "
+              "'To Lyon' link u mtu 1500 tos 184\n" in made, made)
+        # The second one cannot be made, so the first goes again.
+        eoip(bed, "del e1")
+        done = call(bed, "import", file.name)
+        check(done.returncode == 1 and "e2: a device of this name exists" in
+              done.stderr and done.stderr.endswith("nothing was made\n"),
+              f"import says {done.stderr}")
+        eoip(bed, "del e2")
+        eoip(bed, "add name other tunnel-id 6 local 192.0.2.1 remote "
+             "192.0.2.2")
+        done = call(bed, "import", file.name)
+        check(done.returncode == 1 and "e2: the kernel refuses" in
+              done.stderr, f"import says {done.stderr}")
+        check_equal("links", [one["name"] for one in json.loads(
+            eoip(bed, "list --json"))], ["other"])
+
+
 def test_link_local(bed):
     """Such a remote is another host on each link."""
     refuse(bed, "add tid 1 name e1 remote fe80::2", "fe80::2", "link IF")

@@ -8,6 +8,7 @@ pages.py."""
 import os
 import re
 import subprocess
+import tempfile
 
 import pages
 from sandbox import (ADDRESS, TOP, Failure, Skip, check, netns_socket, only,
@@ -137,13 +138,23 @@ EXAMPLES = [text for manual in (f"{BUILD}/ovsdb-schema/ovs-eoip.5",
             for text in pages.examples(manual)]
 
 
+# What an example finds in the folder that it is run in.
+ROUTER_RSC = """/interface eoip
+add local-address=192.0.2.77 name=router1 remote-address=192.0.2.1 tunnel-id=77
+"""
+
+
 def run_examples(sandbox, of_kernel):
     """Those with "ip link" are of links of the kernel."""
     count = 0
-    for text in EXAMPLES:
-        if ("ip link" in text) == of_kernel:
-            sandbox.exec("a", "bash", "-e", "-c", text)
-            count += 1
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/router.rsc", "w") as file:
+            file.write(ROUTER_RSC)
+        for text in EXAMPLES:
+            if ("ip link" in text) == of_kernel:
+                sandbox.exec("a", "bash", "-e", "-c",
+                             f"cd {folder}\n{text}")
+                count += 1
     check(count, "the manual pages have no examples")
     return count
 
@@ -155,6 +166,8 @@ def test_manuals(sandbox):
     errors = sandbox.vsctl("a", "--columns=error", "--bare", "list",
                            "interface")
     check(not errors.strip(), f"an example is refused: {errors}")
+    check("router1" in sandbox.vsctl("a", "list-ports", "br0"),
+          "router.rsc was not imported")
     return f"{count} examples"
 
 

@@ -72,6 +72,8 @@ TEST(CommandLine, KnowsEveryVerbAndItsAlias)
     EXPECT_EQ(accept("delete e1").verb, Verb::del);
     EXPECT_EQ(accept("remove e1").verb, Verb::del);
     EXPECT_EQ(accept("monitor").verb, Verb::monitor);
+    EXPECT_EQ(accept("import file").verb, Verb::import_);
+    EXPECT_EQ(accept("export routeros").verb, Verb::export_);
     EXPECT_EQ(accept("stats").verb, Verb::stats);
 }
 
@@ -157,6 +159,36 @@ TEST(CommandLine, TakesCommentsAndAnMtu)
                   std::string::npos)
             << text;
     }
+}
+
+TEST(CommandLine, TakesFilesAndFormats)
+{
+    Request request = accept("import name --bridge=br0 --peer 192.0.2.2");
+    EXPECT_EQ(request.file, "name");
+    EXPECT_EQ(request.bridge, "br0");
+    EXPECT_EQ(request.peer, "192.0.2.2");
+    EXPECT_EQ(accept("import - bridge br0 --dry-run").bridge, "br0");
+    EXPECT_TRUE(accept("import a=b --replace").replace);
+    expect_refused("import", {"import needs the name of a file"});
+    expect_refused("import a z", {"unknown option: z"});
+    expect_refused("import a name e1", {"takes the names from the file"});
+    expect_refused("import a ttl 3", {"ttl is for add and change"});
+    expect_refused("import a --json", {"--json is for list"});
+    expect_refused("import a --peer=", {"--peer requires an argument"});
+    expect_refused("import a --replace --peer=192.0.2.2", {"exclude"});
+    expect_refused("list --peer=192.0.2.2", {"are for \"import\""});
+    request = accept("export routeros e1");
+    EXPECT_EQ(request.format, "routeros");
+    EXPECT_EQ(request.name, "e1");
+    EXPECT_EQ(accept("export o").format, "ovs-vsctl");
+    EXPECT_EQ(accept("export interfaces").name, "");
+    EXPECT_EQ(accept("export networkd name e1").name, "e1");
+    expect_refused("export", {"export needs a format: routeros, ovs-vsctl"});
+    expect_refused("export yaml", {"unknown format: yaml", "networkd"});
+    expect_refused("export routeros --json", {"--json is for list"});
+    EXPECT_TRUE(accept("stats e1 --prometheus").prometheus);
+    expect_refused("list --prometheus", {"--prometheus is for \"stats\""});
+    expect_refused("stats --prometheus --json", {"without --json"});
 }
 
 TEST(CommandLine, ExplainsEveryWord)
@@ -325,7 +357,7 @@ TEST(CommandLine, TakesFlagsAnywhere)
     expect_refused("list --db", {"--db requires an argument"});
     expect_refused("list --json=1", {"--json takes no value"});
     expect_refused("list -t 0", {"invalid timeout value: 0", "1 to 3600"});
-    expect_refused("list --dry-run", {"--dry-run is for add, change and del"});
+    expect_refused("list --dry-run", {"--dry-run is for add, change, del and import"});
     expect_refused("stats --legacy", {"--legacy is for \"list\""});
     expect_refused("del e1 --json", {"--json is for list"});
     expect_refused("list name e1 ttl 3", {"ttl is for add and change"});

@@ -265,7 +265,7 @@ std::string Bridges::add(std::span<Tunnel> tunnels, bool dry_run)
             return error;
         }
     }
-    return dry_run ? "" : change_ports(tunnels, true);
+    return dry_run || tunnels.empty() ? "" : change_ports(tunnels, true);
 }
 
 std::string Bridges::change(const Tunnel &tunnel, const Options &changes,

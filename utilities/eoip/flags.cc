@@ -20,6 +20,10 @@ void ask_version(Request &request)
 constexpr Flag kFlags[] = {
     {"--json", 0, &Request::json, nullptr, nullptr},
     {"--dry-run", 0, &Request::dry_run, nullptr, nullptr},
+    {"--prometheus", 0, &Request::prometheus, nullptr, nullptr},
+    {"--replace", 0, &Request::replace, nullptr, nullptr},
+    {"--peer", 0, nullptr, &Request::peer, nullptr},
+    {"--bridge", 0, nullptr, &Request::bridge, nullptr},
     {"--legacy", 0, &Request::legacy, nullptr, nullptr},
     {"--db", 0, nullptr, &Request::db, nullptr},
     {"--private-key", 'p', nullptr, &Request::private_key, nullptr},

@@ -23,6 +23,10 @@ constexpr std::string_view kUsage =
   list, show [IF]                         all in a table, or all of one
   stats [IF]                              counters, with the reasons of drops
   monitor                                 say what changes, until interrupted
+  import FILE                             tunnels of RouterOS's /export
+  export FORMAT [IF]                      for the router at the other end,
+                                          routeros, or for the next start:
+                                          ovs-vsctl, interfaces, networkd
   check                                   say what is not as it should be
   version                                 of the command, module and switch
   help [WORD]                             this, or what a word of it is
@@ -49,7 +53,10 @@ same as WORD VALUE, and RouterOS's words are known, such as remote-address.
 
   --json            list, show, stats, monitor: for programs
   --legacy          list: links of the kernel in the lines of the older eoip
-  --dry-run         add, change, del: check and show, change nothing
+  --dry-run         add, change, del, import: check and show, change nothing
+  --bridge=BR       as the word bridge
+  --peer=ADDRESS    import: of the router, where the file does not say; learn
+  --replace         import: take the router's place, not the other end's
   -t, --timeout=SECS        how long to wait for Open vSwitch (10)
   --db=SERVER               its database: unix:FILE, tcp:HOST:PORT,
                             ssl:HOST:PORT, with

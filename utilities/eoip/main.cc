@@ -26,6 +26,7 @@ extern "C" {
 #include "json.h"
 #include "kernel.h"
 #include "print.h"
+#include "transfer.h"
 #include "versions.h"
 #include "words.h"
 
@@ -64,6 +65,9 @@ private:
     int stats();
     int monitor();
     int check();
+    int import_tunnels();
+    int export_all();
+    int finish(const Transfer &transfer);
     int version();
     int help();
 
@@ -311,6 +315,32 @@ int Command::monitor()
     }
 }
 
+int Command::finish(const Transfer &transfer)
+{
+    print(transfer.output);
+    for (const std::string &sentence : transfer.errors) {
+        (void)complain(sentence);
+    }
+    return transfer.errors.empty() ? 0 : kFailed;
+}
+
+int Command::import_tunnels()
+{
+    Tunnel somewhere;
+    somewhere.bridge = request_.bridge;
+    return finish(import_file(request_, backend(somewhere)));
+}
+
+int Command::export_all()
+{
+    std::vector<Tunnel> tunnels;
+    const std::string error =
+        request_.name.empty() ? list_all(tunnels)
+                              : find(request_.name, tunnels.emplace_back());
+    return error.empty() ? finish(export_tunnels(request_, tunnels))
+                         : complain(error);
+}
+
 int Command::check()
 {
     const Versions found = versions(request_.timeout_s);
@@ -360,6 +390,10 @@ int Command::run()
         return version();
     case Verb::check:
         return check();
+    case Verb::import_:
+        return import_tunnels();
+    case Verb::export_:
+        return export_all();
     case Verb::help:
         return help();
     }

@@ -32,6 +32,10 @@ struct VerbName {
     bool whole = false;  // Never shortened: "c" is change, as of old.
 };
 
+struct Format {
+    std::string_view name;
+};
+
 constexpr VerbName kVerbs[] = {
     {"add", Verb::add},         {"new", Verb::add},
     {"change", Verb::change},   {"set", Verb::change},
@@ -39,6 +43,7 @@ constexpr VerbName kVerbs[] = {
     {"del", Verb::del},         {"delete", Verb::del},
     {"remove", Verb::del},      {"monitor", Verb::monitor},
     {"stats", Verb::stats},     {"check", Verb::check, true},
+    {"import", Verb::import_},  {"export", Verb::export_},
     {"version", Verb::version}, {"help", Verb::help},
 };
 
@@ -96,6 +101,7 @@ private:
     std::size_t parse_at(std::size_t i);
     bool takes_position(std::size_t i) const;
     void take_position(const std::string &word);
+    void take_format(const std::string &word);
     void parse_pair(const std::string &word, std::string value);
     void check();
     void check_list_flags();
@@ -183,13 +189,23 @@ void Parser::parse_pair(const std::string &word, std::string value)
 // not the beginning of "name IF" or "bridge BR".
 bool Parser::takes_position(std::size_t i) const
 {
-    const bool takes_one =
-        request_.verb == Verb::list || request_.verb == Verb::stats;
-    if (request_.verb == Verb::help) {
-        return request_.topic.empty();
-    }
-    if (request_.verb != Verb::del && !(takes_one && request_.name.empty())) {
-        return false;
+    const bool takes_more = [this] {
+        switch (request_.verb) {
+        case Verb::help:
+            return request_.topic.empty();
+        case Verb::import_:
+            return request_.file.empty();
+        case Verb::export_:
+            return request_.format.empty() || request_.name.empty();
+        case Verb::list:
+        case Verb::stats:
+            return request_.name.empty();
+        default:
+            return request_.verb == Verb::del;
+        }
+    }();
+    if (!takes_more || request_.verb == Verb::help) {
+        return takes_more;
     }
     std::string error;
     const std::string_view option =
@@ -204,11 +220,29 @@ void Parser::take_position(const std::string &word)
     std::string name = word;
     if (request_.verb == Verb::help) {
         request_.topic = word;
+    } else if (request_.verb == Verb::import_) {
+        request_.file = word;
+    } else if (request_.verb == Verb::export_ && request_.format.empty()) {
+        take_format(word);
     } else if (request_.name.empty()) {
         parse_pair("name", name);
     } else {
         fail(parse_value({"name", "name", {}, {}}, name));
         request_.more_names.push_back(name);
+    }
+}
+
+void Parser::take_format(const std::string &word)
+{
+    std::vector<Format> formats(std::begin(kFormats), std::end(kFormats));
+    std::string error;
+    const Format *format = find(
+        std::span<const Format>(formats), word, "format",
+        [](const Format &one) { return one.name; }, error);
+    if (format) {
+        request_.format = format->name;
+    } else {
+        fail(error);
     }
 }
 
@@ -280,18 +314,25 @@ void Parser::check_addresses()
 void Parser::check_list_flags()
 {
     const Verb verb = request_.verb;
-    const bool changes =
-        verb == Verb::add || verb == Verb::change || verb == Verb::del;
+    const bool changes = verb == Verb::add || verb == Verb::change
+                         || verb == Verb::del || verb == Verb::import_;
     if (request_.legacy
         && (verb != Verb::list || request_.json || !request_.name.empty())) {
         fail("option --legacy is for \"list\" alone, without a name and "
              "without --json");
     }
     if (request_.dry_run && !changes) {
-        fail("option --dry-run is for add, change and del, which change "
-             "something");
+        fail("option --dry-run is for add, change, del and import, which "
+             "change something");
     }
-    if (request_.json && changes) {
+    if (request_.prometheus && (verb != Verb::stats || request_.json)) {
+        fail("option --prometheus is for \"stats\" alone, without --json");
+    }
+    if (verb != Verb::import_
+        && (request_.replace || !request_.peer.empty())) {
+        fail("options --peer and --replace are for \"import\"");
+    }
+    if (request_.json && (changes || verb == Verb::export_)) {
         fail("option --json is for list, show, stats and monitor, which print "
              "something");
     }
@@ -329,6 +370,26 @@ void Parser::check()
     case Verb::del:
         if (request_.name.empty()) {
             fail("del needs the name of a tunnel: \"eoip list\" shows them");
+        }
+        break;
+    case Verb::import_:
+        if (request_.file.empty()) {
+            fail("import needs the name of a file with what /export of "
+                 "RouterOS prints, or - for the standard input");
+        } else if (request_.replace && !request_.peer.empty()) {
+            fail("options --peer and --replace exclude each other: with "
+                 "--replace the other ends are in the file");
+        } else if (!request_.peer.empty()) {
+            std::string peer = request_.peer;
+            fail(parse_value({"--peer", "remote_ip", {}, {}}, peer));
+        } else if (!request_.name.empty()) {
+            fail("import takes the names from the file");
+        }
+        break;
+    case Verb::export_:
+        if (request_.format.empty()) {
+            fail("export needs a format: routeros, ovs-vsctl, interfaces or "
+                 "networkd");
         }
         break;
     default:

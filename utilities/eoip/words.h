@@ -26,6 +26,8 @@ enum class Verb {
     monitor,
     stats,
     check,
+    import_,
+    export_,
     version,
     help
 };
@@ -37,6 +39,11 @@ struct Request {
     std::string topic;                    // Of help; empty: all of it.
     std::string bridge;                   // Empty: not given.
     Options options;                      // What was named, and nothing else.
+    std::string file;                     // Of import; "-": standard input.
+    std::string format;                   // Of export: a name of kFormats.
+    std::string peer;                     // Of import; empty: not given.
+    bool replace = false;                 // Of import.
+    bool prometheus = false;              // Of stats.
     bool json = false;
     bool dry_run = false;
     bool legacy = false;
@@ -46,6 +53,9 @@ struct Request {
     std::string certificate;
     std::string ca_cert;
 };
+
+inline constexpr std::string_view kFormats[] = {"routeros", "ovs-vsctl",
+                                                "interfaces", "networkd"};
 
 struct ParsedWords {
     Request request;    // Meaningless if 'error' is not empty.

@@ -342,6 +342,11 @@ def test_stats(bed):
     bed.ip("a", "route add blackhole 192.0.2.99")
     eoip(bed, "change name e1 remote 192.0.2.99")
     bed.call("a", *"ping -q -c 1 -W 1".split(), INNER["b"])
+    text = eoip(bed, "stats --prometheus")
+    for line in ('eoip_up{interface="e1",bridge=""} 1',
+                 'kind="kernel",remote="192.0.2.99"',
+                 'eoip_tx_drop_no_route_total{interface="e1",bridge=""} '):
+        check(line in text, f"no {line} in {text}")
     text = eoip(bed, "stats")
     check("tx_drop_no_route: " in text and "(the underlay has no route to "
           "the remote address)" in text, f"stats says {text}")

@@ -53,6 +53,7 @@ same as WORD VALUE, and RouterOS's words are known, such as remote-address.
 
   --json            list, show, stats, monitor: for programs
   --legacy          list: links of the kernel in the lines of the older eoip
+  --prometheus      stats: in the text format of Prometheus
   --dry-run         add, change, del, import: check and show, change nothing
   --bridge=BR       as the word bridge
   --peer=ADDRESS    import: of the router, where the file does not say; learn

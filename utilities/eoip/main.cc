@@ -25,6 +25,7 @@ extern "C" {
 #include "help.h"
 #include "json.h"
 #include "kernel.h"
+#include "metrics.h"
 #include "print.h"
 #include "transfer.h"
 #include "versions.h"
@@ -230,7 +231,9 @@ int Command::stats()
             return complain(error);
         }
     }
-    if (request_.json) {
+    if (request_.prometheus) {
+        print(metrics(tunnels));
+    } else if (request_.json) {
         print(request_.name.empty() ? json_list(tunnels, true)
                                     : json_one(tunnels[0], true));
     } else {

@@ -23,8 +23,8 @@ extern "C" {
 }
 
 #include "link_message.h"
+#include "request.h"
 #include "values.h"
-#include "words.h"
 
 namespace eoip {
 namespace {

@@ -8,23 +8,17 @@
 #include "words.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstdint>
-#include <optional>
+#include <iterator>
 #include <vector>
-
-#include <linux/eoip.h>
-#include <net/if.h>
 
 #include "eoip/options.h"
 #include "flags.h"
 #include "lookup.h"
+#include "request.h"
 #include "values.h"
 
 namespace eoip {
 namespace {
-
-constexpr std::size_t kNameMax = IFNAMSIZ - 1;
 
 struct VerbName {
     std::string_view name;
@@ -83,7 +77,7 @@ public:
             parse();
         }
         if (error_.empty() && !asked_) {
-            check();
+            fail(fault_of(request_));
         }
     }
     [[nodiscard]] ParsedWords result() const { return {request_, error_}; }
@@ -103,9 +97,6 @@ private:
     void take_position(const std::string &word);
     void take_format(const std::string &word);
     void parse_pair(const std::string &word, std::string value);
-    void check();
-    void check_list_flags();
-    void check_addresses();
 
     Request request_;
     std::string error_;
@@ -290,158 +281,11 @@ void Parser::parse()
     }
 }
 
-void Parser::check_addresses()
-{
-    const auto get = [this](const char *option) {
-        const auto found = request_.options.find(option);
-        return found == request_.options.end() ? "" : found->second;
-    };
-    const std::string local = get("local_ip"), remote = get("remote_ip");
-    const std::string id = get("key");
-    const bool local6 = is_ipv6(local), remote6 = is_ipv6(remote);
-    if ((local6 && is_ipv4(remote)) || (remote6 && is_ipv4(local))) {
-        fail(join({"local/remote address family mismatch: local ", local,
-                   ", remote ", remote, ": give two of IPv4 or two of IPv6"}));
-    }
-    if ((local6 || remote6) && !id.empty() && id != "flow"
-        && number(id, EOIP_KEY_MAX) > std::uint32_t{EOIP6_KEY_MAX}) {
-        fail(join({"tunnel-id must be 0..4095 for eoipv6: ", id,
-                   " is too large: choose a smaller one on both ends, or "
-                   "give IPv4 addresses"}));
-    }
-}
-
-void Parser::check_list_flags()
-{
-    const Verb verb = request_.verb;
-    const bool changes = verb == Verb::add || verb == Verb::change
-                         || verb == Verb::del || verb == Verb::import_;
-    if (request_.legacy
-        && (verb != Verb::list || request_.json || !request_.name.empty())) {
-        fail("option --legacy is for \"list\" alone, without a name and "
-             "without --json");
-    }
-    if (request_.dry_run && !changes) {
-        fail("option --dry-run is for add, change, del and import, which "
-             "change something");
-    }
-    if (request_.prometheus && (verb != Verb::stats || request_.json)) {
-        fail("option --prometheus is for \"stats\" alone, without --json");
-    }
-    if (verb != Verb::import_
-        && (request_.replace || !request_.peer.empty())) {
-        fail("options --peer and --replace are for \"import\"");
-    }
-    if (request_.json && (changes || verb == Verb::export_)) {
-        fail("option --json is for list, show, stats and monitor, which print "
-             "something");
-    }
-    if (verb != Verb::add && verb != Verb::change
-        && !request_.options.empty()) {
-        fail(join({"option ", word_of(request_.options.begin()->first),
-                   " is for add and change, which set something"}));
-    }
-}
-
-void Parser::check()
-{
-    const bool bare = request_.options.empty();
-    switch (request_.verb) {
-    case Verb::add:
-        if (!request_.options.contains("key")) {
-            fail("tunnel-id is mandatory parameter: give tunnel-id N with the "
-                 "number that the other end has, 0 to 65535");
-        }
-        // Of ports that others have made, names may be longer.
-        if (request_.name.size() > kNameMax) {
-            fail(join({"interface name too long: ", request_.name,
-                       ": at most 15 characters are allowed"}));
-        }
-        break;
-    case Verb::change:
-        if (request_.name.empty()) {
-            fail("name is mandatory for set/change: say which tunnel with "
-                 "name IF; \"eoip list\" shows them");
-        } else if (bare) {
-            fail("change needs something to change: give at least one option "
-                 "beside the name, such as ttl 64");
-        }
-        break;
-    case Verb::del:
-        if (request_.name.empty()) {
-            fail("del needs the name of a tunnel: \"eoip list\" shows them");
-        }
-        break;
-    case Verb::import_:
-        if (request_.file.empty()) {
-            fail("import needs the name of a file with what /export of "
-                 "RouterOS prints, or - for the standard input");
-        } else if (request_.replace && !request_.peer.empty()) {
-            fail("options --peer and --replace exclude each other: with "
-                 "--replace the other ends are in the file");
-        } else if (!request_.peer.empty()) {
-            std::string peer = request_.peer;
-            fail(parse_value({"--peer", "remote_ip", {}, {}}, peer));
-        } else if (!request_.name.empty()) {
-            fail("import takes the names from the file");
-        }
-        break;
-    case Verb::export_:
-        if (request_.format.empty()) {
-            fail("export needs a format: routeros, ovs-vsctl, interfaces or "
-                 "networkd");
-        }
-        break;
-    default:
-        break;
-    }
-    check_list_flags();
-    check_addresses();
-    if (request_.verb == Verb::add && request_.bridge.empty()
-        && error_.empty()) {
-        fail(check_kernel_options(request_.options));
-    }
-}
-
 }  // namespace
 
 ParsedWords parse_words(std::span<const char *const> words)
 {
     return Parser(words).result();
-}
-
-std::string check_kernel_options(const Options &options)
-{
-    static constexpr std::string_view kKnown[] = {
-        "key",     "link",      "local_ip",   "remote_ip",     "ttl",
-        "tos",     "keepalive", "df_default", "dont_fragment", "clamp_tcp_mss",
-        "comment", "dscp",      "mtu"};
-    if (options.contains("df_default") && options.contains("dont_fragment")) {
-        return "df_default and dont_fragment are one setting in a link of the "
-               "kernel: give one of them, or bridge BR";
-    }
-    if (options.contains("tos") && options.contains("dscp")) {
-        return "tos and dscp say the same thing twice: give one of them";
-    }
-    for (const auto &[option, value] : options) {
-        if (std::find(std::begin(kKnown), std::end(kKnown), option)
-            == std::end(kKnown)) {
-            return join({"option ", option,
-                         " is for tunnels on a bridge: "
-                         "leave it out, or give bridge BR"});
-        }
-        if (option == "key" && value == "flow") {
-            return "invalid tunnel-id value: flow: only tunnels on a bridge "
-                   "take it from flows; give a number, or bridge BR";
-        }
-        if ((option == "local_ip" || option == "remote_ip") && !value.empty()
-            && !is_ipv4(value) && !is_ipv6(value)) {
-            return join({"invalid ip address: ", value, ": ", word_of(option),
-                         " takes an IPv4 or IPv6 address, such as "
-                         "192.0.2.1 or 2001:db8::1"});
-        }
-    }
-    return {};
 }
 
 }  // namespace eoip

@@ -65,9 +65,6 @@ struct ParsedWords {
 // Parses the command line without the program's name.
 [[nodiscard]] ParsedWords parse_words(std::span<const char *const> words);
 
-// What is wrong with 'options' for a link of the kernel, or "".
-[[nodiscard]] std::string check_kernel_options(const Options &options);
-
 }  // namespace eoip
 
 #endif  // EOIP_UTILITIES_WORDS_H

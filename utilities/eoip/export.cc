@@ -94,12 +94,12 @@ constexpr std::string_view kSecret = "SECRET";
 {
     static constexpr std::string_view kFirst[] = {"key", "remote_ip",
                                                   "local_ip"};
-    static constexpr std::pair<std::string_view, std::string_view>
-        kDefaults[] = {{"ttl", "64"},
-                       {"tos", "0"},
-                       {"df_default", "false"},
-                       {"clamp_tcp_mss", "true"},
-                       {"keepalive", "10,0"}};
+    using Default = std::pair<std::string_view, std::string_view>;
+    static constexpr Default kDefaults[] = {{"ttl", "64"},
+                                            {"tos", "0"},
+                                            {"df_default", "false"},
+                                            {"clamp_tcp_mss", "true"},
+                                            {"keepalive", "10,0"}};
     Pairs pairs;
     for (const std::string_view option : kFirst) {
         if (tunnel.options.contains(option)) {
@@ -109,9 +109,8 @@ constexpr std::string_view kSecret = "SECRET";
     const bool ipv6 = is_ipv6(tunnel.get("remote_ip"));
     for (const auto &[option, value] : tunnel.options) {
         const bool is_default =
-            std::ranges::any_of(kDefaults, [&](const auto &one) {
-                return one.first == option && one.second == value;
-            });
+            std::ranges::find(kDefaults, Default(option, value))
+            != std::end(kDefaults);
         const bool is_mtu_of_1500 =
             option == "mtu" && value == (ipv6 ? "1444" : "1458");
         if (std::ranges::find(kFirst, option) == std::end(kFirst)

@@ -51,7 +51,11 @@ void put(json *object, const char *name, const std::string &value)
         put(object, "error", tunnel.error);
     }
     for (const auto &[option, value] : tunnel.options) {
-        json_object_put(options, option.c_str(), value_json(value));
+        if (option == "comment") {
+            put(object, "comment", value);
+        } else {
+            json_object_put(options, option.c_str(), value_json(value));
+        }
     }
     json_object_put(object, "options", options);
     if (counters) {

@@ -129,15 +129,17 @@ Transfer export_tunnels(const Request &request,
                         std::span<const Tunnel> tunnels)
 {
     Transfer transfer;
+    const bool is_here = request.db.empty() || request.db.starts_with("unix:");
     for (Tunnel tunnel : tunnels) {
         name_link(tunnel);
+        // Whose routes those of this machine are not, when it is elsewhere.
+        const std::string source =
+            is_here ? source_towards(tunnel.get("remote_ip")) : "";
         transfer.output +=
             request.format == "ovs-vsctl"    ? export_ovs_vsctl(tunnel)
             : request.format == "interfaces" ? export_interfaces(tunnel)
-            : request.format == "networkd"
-                ? export_networkd(tunnel)
-                : export_routeros(tunnel,
-                                  source_towards(tunnel.get("remote_ip")));
+            : request.format == "networkd"   ? export_networkd(tunnel)
+                                             : export_routeros(tunnel, source);
     }
     return transfer;
 }

@@ -197,8 +197,17 @@ def test_import_and_export(bed):
         made = eoip(bed, "export interfaces e1")
         check("pre-up eoip add name e1 tunnel-id 5 remote 192.0.2.2 comment "
               "'To Lyon' link u mtu 1500 tos 184\n" in made, made)
-        # The second one cannot be made, so the first goes again.
+        before = eoip(bed, "export routeros e1")
         eoip(bed, "del e1")
+        if find_ifup():
+            with ifupdown(bed, made):
+                check_equal("what ifup made",
+                            eoip(bed, "export routeros e1"), before)
+                check("LOWER_UP" in bed.exec("a", "ip", "link", "show", "e1"),
+                      "e1 is not up")
+            check("e1" not in eoip(bed, "list").split(),
+                  "ifdown leaves e1 behind")
+        # The second one cannot be made, so the first goes again.
         done = call(bed, "import", file.name)
         check(done.returncode == 1 and "e2: a device of this name exists" in
               done.stderr and done.stderr.endswith("nothing was made\n"),
@@ -426,30 +435,40 @@ def from_manual(word):
     return word + example + "\n"
 
 
-def test_ifupdown(bed):
-    """What the manual has for /etc/network/interfaces, up and down."""
-    ifup = os.environ.get("EOIP_IFUP") or shutil.which("ifup")
-    if not ifup:
-        raise Skip("there is no ifup, of the package ifupdown")
-    text = from_manual("auto eoip0").replace(" eoip ", f" {program()} ")
+def find_ifup():
+    return os.environ.get("EOIP_IFUP") or shutil.which("ifup")
+
+
+@contextlib.contextmanager
+def ifupdown(bed, text):
+    """Between ifup and ifdown of the interfaces that `text` has."""
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/interfaces", "w") as interfaces:
-            interfaces.write(text)
-        for verb in "ifup", "ifdown":
+            interfaces.write(text.replace(" eoip ", f" {program()} "))
+
+        def call_as(verb):
             # One program has both names.
-            os.symlink(ifup, f"{folder}/{verb}")
-            words = [f"{folder}/{verb}", "-i", f"{folder}/interfaces",
-                     "--state-dir", folder, "-a"]
-            bed.exec("a", *words)
-            if verb == "ifup":
-                check_options(bed, "eoip0", id=1234, remote="192.0.2.2")
-                eoip(bed, "add tunnel-id 1234 name eoip0 remote 192.0.2.1",
-                     "b")
-                bed.ip("b", "link set eoip0 up",
-                       f"addr add {INNER['b']}/24 dev eoip0")
-                bed.ping_both_ways()
-        check(bed.call("a", "ip", "link", "show", "eoip0").returncode != 0,
-              "ifdown leaves eoip0 behind")
+            os.symlink(find_ifup(), f"{folder}/{verb}")
+            bed.exec("a", "env", "OVS_RUNDIR=/nonexistent", f"{folder}/{verb}",
+                     "-i", f"{folder}/interfaces", "--state-dir", folder, "-a")
+
+        call_as("ifup")
+        yield
+        call_as("ifdown")
+
+
+def test_ifupdown(bed):
+    """What the manual has for /etc/network/interfaces, up and down."""
+    if not find_ifup():
+        raise Skip("there is no ifup, of the package ifupdown")
+    with ifupdown(bed, from_manual("auto eoip0")):
+        check_options(bed, "eoip0", id=1234, remote="192.0.2.2")
+        eoip(bed, "add tunnel-id 1234 name eoip0 remote 192.0.2.1", "b")
+        bed.ip("b", "link set eoip0 up",
+               f"addr add {INNER['b']}/24 dev eoip0")
+        bed.ping_both_ways()
+    check(bed.call("a", "ip", "link", "show", "eoip0").returncode != 0,
+          "ifdown leaves eoip0 behind")
 
 
 def test_service(bed):

@@ -241,7 +241,7 @@ def silent(site):
         said = site.exec(*command)
         check("warning" not in said, f"{' '.join(command)} says {said}")
     checked = site.exec("eoip", "check")
-    check(checked == "", f"eoip check says {checked}")
+    check(checked == "nothing wrong found", f"eoip check says {checked}")
 
 
 def back(bed, *more):

@@ -84,6 +84,22 @@ void add_tunnel(const eoip_port *port, void *aux)
     static_cast<std::vector<Tunnel> *>(aux)->push_back(std::move(tunnel));
 }
 
+void add_bridge(const eoip_bridge *row, void *aux)
+{
+    const std::string type = row->datapath_type;
+    static_cast<Switch *>(aux)->bridges.push_back(
+        {row->name, type.empty() ? "system" : type, row->spanning_tree,
+         row->controlled});
+}
+
+void add_interface(const eoip_interface *row, void *aux)
+{
+    Port port{row->name, row->type, row->bridge, row->port, row->vlans, {}};
+    const Options status = options_of(row->status);
+    port.status = {status.begin(), status.end()};
+    static_cast<Switch *>(aux)->ports.push_back(std::move(port));
+}
+
 // "key=..." in the core's sentences is "tunnel-id ..." to our users.
 [[nodiscard]] std::string in_our_words(const std::string &sentence)
 {
@@ -297,6 +313,24 @@ std::string Bridges::remove(const Tunnel &tunnel, bool dry_run)
 {
     const eoip_change change = {tunnel.name.c_str(), nullptr, nullptr, ""};
     return dry_run ? "" : take(eoip_ovsdb_change(db_, &change, 1));
+}
+
+std::string Bridges::look(Switch &found)
+{
+    eoip_switch row{};
+    std::string error = open();
+    if (error.empty()) {
+        error = take(
+            eoip_ovsdb_look(db_, &row, add_bridge, add_interface, &found));
+    }
+    if (error.empty()) {
+        found.present = true;
+        found.has_eoip = row.has_eoip;
+        found.takes_segments = row.takes_segments;
+    }
+    std::ranges::sort(found.bridges, {}, &Bridge::name);
+    std::ranges::sort(found.ports, {}, &Port::name);
+    return error;
 }
 
 std::string Bridges::wait()

@@ -7,6 +7,7 @@
 #define EOIP_UTILITIES_BRIDGE_H
 
 #include "backend.h"
+#include "facts.h"
 #include "words.h"
 
 struct eoip_ovsdb;
@@ -29,6 +30,9 @@ public:
                        bool dry_run) override;
     std::string remove(const Tunnel &tunnel, bool dry_run) override;
     std::string wait() override;
+
+    // Everything that the database says, for "eoip check".
+    [[nodiscard]] std::string look(Switch &found);
 
 private:
     std::string open();

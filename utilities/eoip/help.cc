@@ -27,7 +27,7 @@ constexpr std::string_view kUsage =
   export FORMAT [IF]                      for the router at the other end,
                                           routeros, or for the next start:
                                           ovs-vsctl, interfaces, networkd
-  check                                   say what is not as it should be
+  check [IF]                              find what is wrong, and what mends it
   version                                 of the command, module and switch
   help [WORD]                             this, or what a word of it is
 
@@ -51,7 +51,7 @@ same as WORD VALUE, and RouterOS's words are known, such as remote-address.
   mtu N             68 to 65535; of a link of the kernel
   comment TEXT      for people
 
-  --json            list, show, stats, monitor: for programs
+  --json            list, show, stats, monitor, check: for programs
   --legacy          list: links of the kernel in the lines of the older eoip
   --prometheus      stats: in the text format of Prometheus
   --dry-run         add, change, del, import: check and show, change nothing

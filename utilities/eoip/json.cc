@@ -103,4 +103,22 @@ std::string json_event(std::string_view event, const Tunnel &tunnel)
     return text_of(object, 0);
 }
 
+std::string json_findings(std::span<const Finding> findings)
+{
+    json *array = json_array_create_empty();
+    for (const Finding &finding : findings) {
+        json *object = json_object_create();
+        json *commands = json_array_create_empty();
+        put(object, "check", finding.check);
+        put(object, "subject", finding.subject);
+        put(object, "sentence", finding.sentence);
+        for (const std::string &command : finding.commands) {
+            json_array_add(commands, json_string_create(command.c_str()));
+        }
+        json_object_put(object, "commands", commands);
+        json_array_add(array, object);
+    }
+    return text_of(array, JSSF_PRETTY);
+}
+
 }  // namespace eoip

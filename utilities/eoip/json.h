@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "findings.h"
 #include "tunnel.h"
 
 namespace eoip {
@@ -23,6 +24,9 @@ namespace eoip {
 // What happened to a tunnel, in one line.
 [[nodiscard]] std::string json_event(std::string_view event,
                                      const Tunnel &tunnel);
+
+// An array of what "eoip check" found.
+[[nodiscard]] std::string json_findings(std::span<const Finding> findings);
 
 }  // namespace eoip
 

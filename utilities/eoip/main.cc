@@ -22,6 +22,8 @@ extern "C" {
 }
 
 #include "bridge.h"
+#include "check.h"
+#include "checks.h"
 #include "help.h"
 #include "json.h"
 #include "kernel.h"
@@ -346,11 +348,34 @@ int Command::export_all()
 
 int Command::check()
 {
-    const Versions found = versions(request_.timeout_s);
-    for (const std::string &sentence : found.warnings) {
-        print(sentence + "\n");
+    Facts facts;
+    std::string error = is_elsewhere(request_) ? bridges_.list(facts.tunnels)
+                                               : list_all(facts.tunnels);
+    if (!request_.name.empty()) {
+        Tunnel asked;
+        if (const std::string fault = find(request_.name, asked); !fault.empty()) {
+            return complain(fault);
+        }
+        std::swap(facts.others, facts.tunnels);
+        std::erase_if(facts.others, [&](const Tunnel &one) {
+            return key_of(one) == key_of(asked);
+        });
+        facts.tunnels = {asked};
     }
-    return found.warnings.empty() ? 0 : kFailed;
+    if (const std::string fault = gather(request_, bridges_, facts);
+        error.empty()) {
+        error = fault;
+    }
+    const Findings found = find_faults(facts);
+    if (request_.json) {
+        print(json_findings(found));
+    } else if (error.empty() || !found.empty()) {
+        print(findings_text(found));
+    }
+    if (!error.empty()) {
+        return complain(error);
+    }
+    return found.empty() ? 0 : kFailed;
 }
 
 int Command::version()

@@ -46,10 +46,19 @@ add_columns(struct ovsdb_idl *idl)
         &ovsrec_open_vswitch_col_bridges,
         &ovsrec_open_vswitch_col_cur_cfg,
         &ovsrec_open_vswitch_col_next_cfg,
+        &ovsrec_open_vswitch_col_iface_types,
+        &ovsrec_open_vswitch_col_other_config,
         &ovsrec_bridge_col_name,
         &ovsrec_bridge_col_ports,
+        &ovsrec_bridge_col_datapath_type,
+        &ovsrec_bridge_col_rstp_enable,
+        &ovsrec_bridge_col_stp_enable,
+        &ovsrec_bridge_col_fail_mode,
+        &ovsrec_bridge_col_controller,
         &ovsrec_port_col_name,
         &ovsrec_port_col_interfaces,
+        &ovsrec_port_col_tag,
+        &ovsrec_port_col_trunks,
         &ovsrec_interface_col_name,
         &ovsrec_interface_col_type,
         &ovsrec_interface_col_options,
@@ -58,6 +67,7 @@ add_columns(struct ovsdb_idl *idl)
         &ovsrec_interface_col_error,
         &ovsrec_interface_col_link_state,
         &ovsrec_interface_col_statistics,
+        &ovsrec_interface_col_status,
     };
 
     ovsdb_idl_add_table(idl, &ovsrec_table_open_vswitch);

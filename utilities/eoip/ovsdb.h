@@ -9,6 +9,7 @@
 #ifndef EOIP_UTILITIES_OVSDB_H
 #define EOIP_UTILITIES_OVSDB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,30 @@ struct eoip_port {
     size_t n_counters;
 };
 
+/* The switch as a whole. */
+struct eoip_switch {
+    bool has_eoip;              /* It knows interfaces of type eoip. */
+    bool takes_segments;        /* Also frames longer than an MTU. */
+};
+
+/* A bridge; valid during the call that it is given to. */
+struct eoip_bridge {
+    const char *name;
+    const char *datapath_type;  /* "" is the kernel's. */
+    bool spanning_tree;
+    bool controlled;            /* Floods what OpenFlow rules say. */
+};
+
+/* An interface of whatever type, as struct eoip_port. */
+struct eoip_interface {
+    const char *name;
+    const char *type;
+    const char *bridge;
+    const char *port;           /* That of a bond has other interfaces. */
+    const char *vlans;          /* Tag and trunks; "" are all. */
+    const struct smap *status;
+};
+
 /* Connects to the database at 'remote', as OVS's programs call it, within
  * 'timeout_s' seconds; all that follows has that time, too. */
 char *eoip_ovsdb_open(const char *remote, int timeout_s,
@@ -42,6 +67,13 @@ void eoip_ovsdb_close(struct eoip_ovsdb *);
 /* Calls 'each' for every port of type eoip. */
 char *eoip_ovsdb_list(struct eoip_ovsdb *,
                       void (*each)(const struct eoip_port *, void *aux),
+                      void *aux);
+
+/* Stores what the switch is, and calls 'bridge' and 'interface' for each. */
+char *eoip_ovsdb_look(struct eoip_ovsdb *, struct eoip_switch *,
+                      void (*bridge)(const struct eoip_bridge *, void *aux),
+                      void (*interface)(const struct eoip_interface *,
+                                        void *aux),
                       void *aux);
 
 /* NULL if a port 'name' can be added to 'bridge', otherwise why not. */

@@ -63,8 +63,8 @@ constexpr std::size_t kNameMax = IFNAMSIZ - 1;
         return "options --peer and --replace are for \"import\"";
     }
     if (request.json && (changes || verb == Verb::export_)) {
-        return "option --json is for list, show, stats and monitor, which "
-               "print something";
+        return "option --json is for list, show, stats, monitor and check, "
+               "which print something";
     }
     if (verb != Verb::add && verb != Verb::change
         && !request.options.empty()) {

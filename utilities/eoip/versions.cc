@@ -11,16 +11,13 @@
 #include <memory>
 #include <sstream>
 
+#include "control.h"
 #include "kernel_device.h"
 
 #include "util.h"
 #include <config.h>
 extern "C" {
-#include "dirs.h"
-#include "jsonrpc.h"
-#include "openvswitch/json.h"
 #include "timeval.h"
-#include "unixctl.h"
 }
 
 namespace eoip {
@@ -83,47 +80,16 @@ void add_module(Versions &versions)
     }
 }
 
-// The reply to 'command' of the ovs-vswitchd that runs here, or "".
-std::string ask_switch(const char *command, bool &running)
-{
-    const std::string folder = ovs_rundir();
-    const std::string pid = first_line(folder + "/ovs-vswitchd.pid");
-    const std::string path = folder + "/ovs-vswitchd." + pid + ".ctl";
-    std::string text;
-    jsonrpc *client;
-    jsonrpc_msg *reply;
-
-    running =
-        !pid.empty() && unixctl_client_create(path.c_str(), &client) == 0;
-    if (!running) {
-        return text;
-    }
-    // unixctl_client_transact() is another one in each release.
-    if (jsonrpc_transact_block(
-            client,
-            jsonrpc_create_request(command, json_array_create_empty(),
-                                   nullptr),
-            &reply)
-        == 0) {
-        if (reply->result && reply->result->type == JSON_STRING) {
-            text = json_string(reply->result);
-        }
-        jsonrpc_msg_destroy(reply);
-    }
-    jsonrpc_close(client);
-    return text;
-}
-
 void add_switch(Versions &versions)
 {
     constexpr std::string_view kWarning = "warning: ";
-    bool running;
-    std::istringstream reply(ask_switch("eoip/version", running));
+    const Reply answer = ask_switch("eoip/version");
+    std::istringstream reply(answer.text);
     std::string line;
 
-    if (!running) {
+    if (!answer.running) {
         versions.text += "switch: not running\n";
-    } else if (reply.str().empty()) {
+    } else if (answer.text.empty()) {
         versions.text += "switch: without EoIP, or older than 0.2.0\n";
     }
     while (std::getline(reply, line)) {

@@ -189,6 +189,7 @@ bool Parser::takes_position(std::size_t i) const
         case Verb::export_:
             return request_.format.empty() || request_.name.empty();
         case Verb::list:
+        case Verb::check:
         case Verb::stats:
             return request_.name.empty();
         default:

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Talks to ovs-vswitchd's control socket: see control.h.
+
+#include "control.h"
+
+#include <fstream>
+
+#include "util.h"
+#include <config.h>
+extern "C" {
+#include "dirs.h"
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "unixctl.h"
+}
+
+namespace eoip {
+
+Reply ask_switch(const std::string &command,
+                 const std::vector<std::string> &arguments)
+{
+    const std::string folder = ovs_rundir();
+    std::string pid;
+    Reply answer;
+    jsonrpc *client;
+    jsonrpc_msg *reply;
+
+    std::getline(std::ifstream(folder + "/ovs-vswitchd.pid"), pid);
+    const std::string path = folder + "/ovs-vswitchd." + pid + ".ctl";
+    answer.running =
+        !pid.empty() && unixctl_client_create(path.c_str(), &client) == 0;
+    if (!answer.running) {
+        return answer;
+    }
+    json *parameters = json_array_create_empty();
+    for (const std::string &argument : arguments) {
+        json_array_add(parameters, json_string_create(argument.c_str()));
+    }
+    answer.refused = true;
+    // unixctl_client_transact() is another one in each release.
+    if (jsonrpc_transact_block(
+            client,
+            jsonrpc_create_request(command.c_str(), parameters, nullptr),
+            &reply)
+        == 0) {
+        if (reply->result && reply->result->type == JSON_STRING) {
+            answer.text = json_string(reply->result);
+            answer.refused = false;
+        }
+        jsonrpc_msg_destroy(reply);
+    }
+    jsonrpc_close(client);
+    return answer;
+}
+
+}  // namespace eoip

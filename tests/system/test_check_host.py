@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import signal
+import threading
 
+import netns_socket
 from eoip_check import (IFF_TAP, IFF_VNET_HDR, NOTHING, TUN_F_CSUM, USERSPACE,
                         called, mended, program, says, silent, tun, tunnels,
                         undone)
@@ -27,6 +29,43 @@ def test_gro(sandbox):
     for device, bridge in ("host-a", "br0"), ("eth0", "br-phy"):
         sandbox.exec("a", "ethtool", "-K", device, "gro", "on")
         mended(sandbox, GRO.format(device=device, bridge=bridge))
+
+
+@USERSPACE
+def test_gro_at_work(sandbox):
+    """TCP stalls, the log says what to do, and so does a counter; with that
+    done it goes on."""
+    tunnels(sandbox)
+    sandbox.ping()
+    for feature in "tso", "gso":
+        sandbox.exec("host-a", "ethtool", "-K", "eth0", feature, "off")
+    command = "ethtool -K host-a gro on"
+    with undone(sandbox, "ethtool -K host-a gro off"):
+        sandbox.exec("a", *command.split())
+        result = []
+        sender = threading.Thread(target=lambda: result.append(
+            netns_socket.tcp_transfer(
+                sandbox.netns("host-a"), sandbox.netns("host-b"),
+                ADDRESS["host-b"], 20_000_000, 60)), daemon=True)
+        sender.start()
+        until(lambda: log_says(sandbox, "host-a: Dropped packet: Too big. "
+                               "GRO/TSO enabled? Run \"ethtool -K host-a gro "
+                               "off lro off\""),
+              "the log does not name the command")
+        until(lambda: int(sandbox.get("a", "host-a",
+                                      "statistics:rx_dropped")) > 0,
+              "rx_dropped of host-a does not count")
+        check(not result, "TCP does not need more than its first packets")
+        mended(sandbox, GRO.format(device="host-a", bridge="br0"))
+        sender.join(60)
+        check(result and result[0][1] == result[0][2],
+              f"TCP does not go on: {result}")
+
+
+def log_says(sandbox, words):
+    path = f"/run/{sandbox.name}-sandbox/a/ovs-vswitchd.log"
+    with open(path, errors="replace") as log:
+        return words in log.read()
 
 
 @USERSPACE

@@ -35,7 +35,7 @@ static bool have_names;
 static bool have_learners;
 static bool have_fragments;
 
-/* The kernel has to be told of ports that change, once there was one that does
+/* Ports have changed: the kernel has to be told, once there was one that does
  * not clamp the MSS.  The first is set by any thread. */
 static atomic_bool ports_changed = false;
 static bool have_unclamped;
@@ -296,9 +296,10 @@ look_after_all(long long int passed)
     free(vports);
 }
 
-/* Tells the kernel which ports its datapath has. */
+/* Looks at the ports of the kernel's datapath: what is wrong with its module
+ * goes to the log, and the kernel is told if one does not clamp the MSS. */
 static void
-tell_kernel(void)
+look_at_kernel_ports(void)
 {
     struct eoip_kernel_port *ports;
     struct netdev **vports;
@@ -317,7 +318,9 @@ tell_kernel(void)
         }
         netdev_close(vports[i]);
     }
-    eoip_clamping_update(ports, n, EOIP_DPIF_PORT);
+    if (have_unclamped) {
+        eoip_clamping_update(ports, n, EOIP_DPIF_PORT);
+    }
     eoip_version_log(n > 0);
     free(ports);
     free(vports);
@@ -326,12 +329,12 @@ tell_kernel(void)
 void
 eoip_config_run(void)
 {
-    bool tell;
+    bool changed;
 
-    atomic_read_relaxed(&ports_changed, &tell);
-    if (tell && have_unclamped) {
+    atomic_read_relaxed(&ports_changed, &changed);
+    if (changed) {
         atomic_store_relaxed(&ports_changed, false);
-        tell_kernel();
+        look_at_kernel_ports();
     }
     if (eoip_learning_met()) {
         look_after_all(0);

@@ -22,6 +22,7 @@ from rtnl import NetlinkError  # noqa: E402
 UP = []
 KERNEL_ONLY = True
 
+BUILD = os.environ.get("EOIP_BUILD", f"{TOP}/build")
 MODULE = "/sys/module/eoip"
 MODPROBE = "/proc/sys/kernel/modprobe"
 
@@ -48,7 +49,8 @@ def autoload_without(pattern):
 
 
 def unload_modules():
-    return run("rmmod", "vport_eoip", "eoip").returncode == 0
+    run("rmmod", "vport_eoip")
+    return run("rmmod", "eoip").returncode == 0
 
 
 def test_without_the_kind(sandbox):
@@ -97,6 +99,44 @@ def test_other_module(sandbox):
     finally:
         done = run("rmmod", "eoip")
     check(done.returncode == 0, done.stderr)
+
+
+def test_older_module(sandbox):
+    """It serves, and the log, eoip/show and eoip/version say of which version
+    it is; so does the command, which knows also what is installed."""
+    folder = os.environ.get("EOIP_STRANGE_MODULES")
+    if not folder:
+        raise Skip("EOIP_STRANGE_MODULES is not set")
+    if os.path.exists(MODULE):
+        raise Skip("the module eoip is loaded, and may be in use")
+    done = run("insmod", f"{folder}/older/eoip.ko")
+    check(done.returncode == 0, done.stderr)
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    words = "the kernel's module eoip is of version 0.0.1, this switch of "
+
+    def times_in_log():
+        with open(f"/run/{sandbox.name}-sandbox/a/ovs-vswitchd.log",
+                  encoding="utf-8") as log:
+            return log.read().count(words)
+    until(lambda: times_in_log() == 1, "the log does not have it")
+    words += "version " + re.search(
+        r"^switch: EoIP (\S+),", sandbox.appctl("a", "eoip/version"), re.M)[1]
+    for command in "eoip/show", "eoip/version":
+        said = sandbox.appctl("a", command).splitlines()
+        check_equal(f"warnings of {command}", [
+            line for line in said if line.startswith("warning")],
+            [f"warning: {words}"])
+    check_equal("warnings for programs", sandbox.shown("a")["warnings"],
+                [words])
+    check_equal("how often the log has it", times_in_log(), 1)
+    done = sandbox.try_exec("a", f"{BUILD}/utilities/eoip/eoip", "check")
+    check(done.returncode == 1 and f"\n{words}\n" in done.stdout
+          and done.stdout.startswith("the kernel runs another module eoip "),
+          f"eoip check: exit {done.returncode}: {done.stdout}{done.stderr}")
+    for site in "a", "b":
+        sandbox.vsctl(site, "del-port", "br0", "e1")
+    until(unload_modules, "the older module stays in use")
 
 
 def test_without_the_module(sandbox):

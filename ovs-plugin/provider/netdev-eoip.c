@@ -259,8 +259,9 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
         free(*errp);
         *errp = xasprintf("%s: the kernel, which is the datapath of bridge "
                           "%s, has no EoIP: install the package "
-                          "openvswitch-eoip-dkms, or set "
-                          "datapath_type=netdev on the bridge",
+                          "openvswitch-eoip-dkms (if it is, see \"eoip "
+                          "check\"), or set datapath_type=netdev on the "
+                          "bridge",
                           netdev_get_name(netdev), bridge);
     }
 }

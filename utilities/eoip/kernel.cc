@@ -22,6 +22,7 @@ extern "C" {
 #include "openvswitch/poll-loop.h"
 }
 
+#include "installed_module.h"
 #include "link_message.h"
 #include "request.h"
 #include "values.h"
@@ -156,12 +157,17 @@ void take_dscp_for_tos(Options &options)
                + "the kernel refuses: " + answer.text.substr(kOurs.size());
     }
     switch (answer.error) {
-    case EOPNOTSUPP:
+    case EOPNOTSUPP: {
+        const std::string fault = installed_module_fault();
         return about
-               + "this kernel has no links of kind eoip: install the package "
-                 "openvswitch-eoip-dkms, which brings the module eoip, or "
-                 "give bridge BR with a bridge of datapath_type=netdev, which "
-                 "needs no module";
+               + (fault.empty()
+                      ? "this kernel has no links of kind eoip: install the "
+                        "package openvswitch-eoip-dkms, which brings the "
+                        "module eoip"
+                      : fault)
+               + "; or give bridge BR with a bridge of datapath_type=netdev, "
+                 "which needs no module";
+    }
     case EPERM:
     case EACCES:
         return about + "not permitted: only root may make and change links";

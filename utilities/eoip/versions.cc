@@ -5,13 +5,12 @@
 
 #include "versions.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <sstream>
+#include <utility>
 
 #include "control.h"
+#include "installed_module.h"
 #include "kernel_device.h"
 
 #include "util.h"
@@ -32,33 +31,21 @@ std::string first_line(const std::string &path)
     return line;
 }
 
-// The field of the module that is installed for this kernel, or nothing.
-std::string modinfo(const std::string &field)
-{
-    char line[256] = "";
-    // Users do not have it in their PATH.
-    const std::string command =
-        "PATH=$PATH:/usr/sbin:/sbin modinfo -F " + field + " eoip 2>/dev/null";
-    const std::unique_ptr<FILE, int (*)(FILE *)> pipe(
-        popen(command.c_str(), "r"), pclose);
-    if (!pipe || !std::fgets(line, sizeof line, pipe.get())) {
-        return {};
-    }
-    return std::string(line).substr(0, std::string_view(line).find('\n'));
-}
-
 // Whether one is there but its kernel does not run it: the kernel tells builds
 // apart by what they were built from.
 void add_module(Versions &versions)
 {
     const std::string loaded = first_line("/sys/module/eoip/srcversion");
-    const std::string installed = modinfo("srcversion");
+    const std::string installed = installed_module_field("srcversion");
     const std::string version = first_line("/sys/module/eoip/version");
-    const std::string other = modinfo("version");
+    const std::string other = installed_module_field("version");
 
     if (!std::ifstream("/sys/module/eoip/refcnt")) {
         versions.text += installed.empty() ? "module: not installed\n"
                                            : "module: not loaded\n";
+        if (std::string fault = installed_module_fault(); !fault.empty()) {
+            versions.warnings.push_back(std::move(fault));
+        }
         return;
     }
     versions.text +=

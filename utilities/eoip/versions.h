@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What of EoIP runs on this machine, the command aside: the switch and the
-// kernel's module, and what of it is older than what is installed.
+// kernel's module, and what of it is older than what is installed or cannot be
+// loaded.
 
 #ifndef EOIP_UTILITIES_VERSIONS_H
 #define EOIP_UTILITIES_VERSIONS_H

@@ -80,18 +80,16 @@ def unpublish(bed):
     publish(bed)
 
 
-def stock_package(bed, name):
-    """The distribution's, as apt has brought it into the tree, or None."""
-    found = glob.glob(f"{bed.tree}/var/cache/apt/archives/{name}_*.deb")
-    check(len(found) <= 1, f"apt has brought {found} of {name}")
-    return found[0] if found else None
-
-
 def stock_packages(bed):
-    """The names of those that are there, and their files."""
-    found = {name: stock_package(bed, name) for name in STOCK}
-    check(found[SWITCH], "apt has brought no switch")
-    return {name: path for name, path in found.items() if path}
+    """The distribution's that apt has brought into the tree: name and file."""
+    paths = {}
+    for name in STOCK:
+        found = glob.glob(f"{bed.tree}/var/cache/apt/archives/{name}_*.deb")
+        check(len(found) <= 1, f"apt has brought {found} of {name}")
+        if found:
+            paths[name] = found[0]
+    check(SWITCH in paths, "apt has brought no switch")
+    return paths
 
 
 def source_version(bed):
@@ -219,29 +217,30 @@ def log_of(site):
     return site.exec("cat", "/var/log/openvswitch/ovs-vswitchd.log")
 
 
-def says(site, output, made_of, has):
-    """All that warn do so, and the log once since the switch started."""
-    words = (f"is made of Open vSwitch {made_of}, and the distribution has "
-             f"{has}")
-    check(words in output, f"apt does not show \"{words}\": {output[-600:]}")
-    check(words in log_of(site), f"the log lacks \"{words}\"")
-    for command in (["ovs-appctl", "eoip/show"],
-                    ["ovs-appctl", "eoip/version"], ["eoip", "version"]):
-        said = site.exec(*command)
-        check(f"warning: openvswitch-switch-eoip {words}" in said,
-              f"{' '.join(command)} says {said}")
+def check_warnings(site, *expected):
+    """All that warn have these sentences, and no others."""
+    for command in ("ovs-appctl eoip/show", "ovs-appctl eoip/version",
+                    "eoip version"):
+        said = site.exec(*command.split())
+        found = re.findall("^warning: (.*)$", said, re.M)
+        check(found == [*expected], f"{command} says {said}")
     checked = site.try_exec("eoip", "check")
-    check(checked.returncode == 1 and words in checked.stdout,
+    check(checked.returncode == bool(expected)
+          and checked.stdout.splitlines() == [*expected],
           f"eoip check: exit {checked.returncode}: {checked.stdout}")
 
 
+def says(site, output, made_of, has):
+    """All that warn do so, and apt and the log."""
+    words = (f"openvswitch-switch-eoip is made of Open vSwitch {made_of}, and "
+             f"the distribution has {has}")
+    for where, text in ("apt", output), ("the log", log_of(site)):
+        check(words in text, f"{where} lacks \"{words}\": {text[-600:]}")
+    check_warnings(site, re.search(f"{re.escape(words)}.*", log_of(site))[0])
+
+
 def silent(site):
-    for command in (["ovs-appctl", "eoip/show"],
-                    ["ovs-appctl", "eoip/version"], ["eoip", "version"]):
-        said = site.exec(*command)
-        check("warning" not in said, f"{' '.join(command)} says {said}")
-    checked = site.exec("eoip", "check")
-    check(checked == "nothing wrong found", f"eoip check says {checked}")
+    check_warnings(site)
 
 
 def back(bed, *more):

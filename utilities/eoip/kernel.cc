@@ -192,6 +192,17 @@ std::string Kernel::send(nl_msg *message, const std::string &name)
     return answer ? explain(answer, name) : "";
 }
 
+// Asks for a link of 'kind' with 'options', and lists what is there then.
+std::string Kernel::send_options(nl_msg *message, const char *kind,
+                                 const Options &options,
+                                 const std::string &name,
+                                 std::vector<Tunnel> &after)
+{
+    put_options(message, kind, options);
+    const std::string error = send(message, name);
+    return error.empty() ? list(after) : error;
+}
+
 std::string Kernel::list(std::vector<Tunnel> &tunnels)
 {
     if (watching_) {
@@ -258,12 +269,11 @@ std::string Kernel::make(Tunnel &tunnel)
             nla_put_string(message.get(), IFLA_IFNAME, tunnel.name.c_str())
             == 0);
     }
-    put_options(message.get(), kind_of(tunnel.options), tunnel.options);
-    if (std::string error = send(message.get(), tunnel.name); !error.empty()) {
-        return error;
-    }
     std::vector<Tunnel> all;
-    if (std::string error = list(all); !error.empty()) {
+    if (std::string error =
+            send_options(message.get(), kind_of(tunnel.options),
+                         tunnel.options, tunnel.name, all);
+        !error.empty()) {
         return error;
     }
     // Where the kernel chose the name, it is the link with what we asked for,
@@ -331,12 +341,10 @@ std::string Kernel::change(const Tunnel &tunnel, const Options &changes,
     }
     const Message message =
         new_message(RTM_NEWLINK, NLM_F_ACK, tunnel.ifindex);
-    put_options(message.get(), kind, options);
-    if (std::string error = send(message.get(), tunnel.name); !error.empty()) {
-        return error;
-    }
     std::vector<Tunnel> all;
-    if (std::string error = list(all); !error.empty()) {
+    if (std::string error =
+            send_options(message.get(), kind, options, tunnel.name, all);
+        !error.empty()) {
         return error;
     }
     const auto changed =

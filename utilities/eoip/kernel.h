@@ -24,6 +24,9 @@ private:
     std::string add_one(Tunnel &tunnel, bool dry_run);
     std::string make(Tunnel &tunnel);
     std::string send(nl_msg *message, const std::string &name);
+    std::string send_options(nl_msg *message, const char *kind,
+                             const Options &options, const std::string &name,
+                             std::vector<Tunnel> &after);
 
     Netlink netlink_;
     Netlink events_;  // For wait().

@@ -10,6 +10,7 @@
 
 #include "ovs_shim.h"
 
+#include "csum.h"
 #include "dp-packet.h"
 #include "dpif.h"
 #include "eoip-hooks.h"
@@ -213,6 +214,18 @@ rewind_packet(struct dp_packet *packet, char *start, size_t size)
     pkt_metadata_init(&packet->md, IN_PORT);
 }
 
+/* Newer releases of Open vSwitch leave the checksum of the header that was
+ * pushed to what sends the packet, and look at it when they pop. */
+static void
+fill_in_checksum(struct dp_packet *packet)
+{
+    struct ip_header *ip = ALIGNED_CAST(
+        struct ip_header *, (char *) dp_packet_data(packet) + ETH_HEADER_LEN);
+
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN);
+}
+
 /* Puts all packets back into the batch: a dropped one would be missed. */
 static void
 refill(struct bench_tunnel *tunnel)
@@ -281,6 +294,7 @@ bench_tunnel_open(const char *type, size_t others, size_t batch_size)
         netdev_get_class(netdev)->push_header(netdev, OVS_NO_INGRESS
                                               tunnel->packets[i],
                                               &tunnel->header);
+        fill_in_checksum(tunnel->packets[i]);
     }
     return tunnel;
 }

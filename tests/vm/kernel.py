@@ -110,6 +110,11 @@ class Apt:
         debs = into / "packages"
         shutil.rmtree(debs, ignore_errors=True)
         debs.mkdir(parents=True)
+        # What one release has in /lib, another has in /usr/lib.
+        for name in ("bin", "sbin", "lib"):
+            (into / "usr" / name).mkdir(parents=True, exist_ok=True)
+            if not (into / name).exists():
+                (into / name).symlink_to(f"usr/{name}")
         command = ["apt-get", "-q", *self.options, "download", package]
         try:
             run(*command, cwd=debs)
@@ -133,11 +138,10 @@ class Kernel:
     the emulator boots; modules: its /lib/modules/<release>; headers: to build
     modules against; patches_itself: it changes its code while it runs."""
 
-    def __init__(self, release, root, headers, image=None,
-                 patches_itself=True):
+    def __init__(self, release, root, headers, image, patches_itself=True):
         self.release = release
         self.root = root
-        self.image = image or root / "boot" / f"vmlinuz-{release}"
+        self.image = image
         self.modules = root / "lib/modules" / release
         self.headers = headers
         self.patches_itself = patches_itself
@@ -186,8 +190,8 @@ def of_headers():
     release, version = found.groups()
     root = unpacked(KERNELS / f"{release}_{version}", unpack_image(
         Apt(), f"linux-image-{release}={version}"))
-    return Kernel(release, root, pathlib.Path("/lib/modules", release,
-                                              "build"))
+    return in_tree(root, release, pathlib.Path("/lib/modules", release,
+                                               "build"))
 
 
 def unpack_kernel(apt, flavour, root):
@@ -227,18 +231,19 @@ def of_backports():
     """The newest that Debian offers for this release besides its own."""
     root = unpacked(KERNELS / "backports", fill_from_backports)
     release = next((root / "lib/modules").iterdir()).name
-    return Kernel(release, root, root / f"usr/src/linux-headers-{release}")
+    return in_tree(root, release)
 
 
-def in_tree(tree, release):
-    """One that was unpacked into a file tree of its own Debian."""
+def in_tree(tree, release, headers=None):
+    """One that was unpacked into a file tree; where its headers are not there
+    too, they are in `headers`."""
     image = tree / "boot" / f"vmlinuz-{release}"
     if not image.exists():
         image = tree / "lib/modules" / release / "vmlinuz"
     if not image.exists():
         raise Missing(f"there is none in {tree}")
-    return Kernel(release, tree, tree / f"usr/src/linux-headers-{release}",
-                  image)
+    return Kernel(release, tree,
+                  headers or tree / f"usr/src/linux-headers-{release}", image)
 
 
 def with_checks():

@@ -275,7 +275,7 @@ def test_dkms(bed):
                      version=field(path, "Version"),
                      vport=" vport-eoip" if vport else "",
                      vports="-gt 0" if vport else "= 0"),
-         timeout=400, env=ENVIRONMENT)
+         timeout=600, env=ENVIRONMENT)
 
 
 TESTS = (test_make_deb, test_another_system, test_versions_agree,

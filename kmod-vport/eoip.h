@@ -96,6 +96,7 @@ struct eoip_device {
 	struct rhashtable __rcu *mss_rules; /* NULL: there never was one. */
 
 	unsigned long last_heard;	/* jiffies of the last valid packet. */
+	bool is_heard;			/* Since the device came up. */
 	unsigned long next_keepalive;	/* jiffies. */
 	struct timer_list keepalive_timer;
 

@@ -80,6 +80,7 @@ void eoip_keepalive_start(struct eoip_device *device)
 
 	eoip_keepalive_stop(device);
 	WRITE_ONCE(device->last_heard, jiffies);
+	WRITE_ONCE(device->is_heard, false);
 	if (!tunnel->params.keepalive_interval ||
 	    !tunnel->params.keepalive_retries)
 		netif_carrier_on(device->dev);
@@ -105,6 +106,8 @@ void eoip_keepalive_heard(struct eoip_device *device)
 
 	if (READ_ONCE(device->last_heard) != now)
 		WRITE_ONCE(device->last_heard, now);
+	if (unlikely(!READ_ONCE(device->is_heard)))
+		WRITE_ONCE(device->is_heard, true);
 	if (unlikely(!netif_carrier_ok(device->dev)))
 		netif_carrier_on(device->dev);
 }

@@ -231,7 +231,8 @@ static size_t eoip_get_size(const struct net_device *dev)
 	       nla_total_size(0) +			/* COLLECT_METADATA */
 	       nla_total_size(sizeof(u32)) +		/* KEEPALIVE_INTERVAL */
 	       nla_total_size(sizeof(u8)) +		/* KEEPALIVE_RETRIES */
-	       nla_total_size(sizeof(u8));		/* CLAMP_MSS */
+	       nla_total_size(sizeof(u8)) +		/* CLAMP_MSS */
+	       nla_total_size(sizeof(u32));		/* HEARD */
 }
 
 static int eoip_put_address(struct sk_buff *skb, int type,
@@ -269,6 +270,10 @@ static int eoip_fill_info(struct sk_buff *skb, const struct net_device *dev)
 			params->keepalive_interval) ||
 	    nla_put_u8(skb, IFLA_EOIP_KEEPALIVE_RETRIES,
 		       params->keepalive_retries))
+		return -EMSGSIZE;
+	if (READ_ONCE(device->is_heard) &&
+	    nla_put_u32(skb, IFLA_EOIP_HEARD,
+			(jiffies - READ_ONCE(device->last_heard)) / HZ))
 		return -EMSGSIZE;
 	return 0;
 }

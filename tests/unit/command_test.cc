@@ -220,7 +220,8 @@ TEST(CommandLine, NamesTunnelsWithAndWithoutTheWord)
     Tunnel tunnel;
     tunnel.name = "eoip0";
     tunnel.ifindex = 7;
-    tunnel.state = "up";
+    tunnel.link_state = "up";
+    tunnel.state = "unwatched";
     tunnel.options = {{"key", "1234"},
                       {"local_ip", "203.0.113.50"},
                       {"remote_ip", "198.51.100.11"},
@@ -235,7 +236,7 @@ TEST(CommandLine, NamesTunnelsWithAndWithoutTheWord)
     Tunnel tunnel;
     tunnel.name = "e1";
     tunnel.bridge = "br0";
-    tunnel.state = "up";
+    tunnel.link_state = "up";
     tunnel.options = {{"remote_ip", "192.0.2.2"}, {"in_key", "5"}};
     return tunnel;
 }
@@ -256,36 +257,110 @@ TEST(CommandOutput, LegacyLinesAreThoseOfTheOlderTool)
 
 TEST(CommandOutput, OneTableHasBothKinds)
 {
-    // What the core has as defaults may change: set here.
     Tunnel port = port_of_bridge();
-    port.options["ttl"] = "64";
-    port.options["keepalive"] = "10,3";
-    const Tunnel all[] = {link_of_kernel(), port};
+    port.state = "up";
+    port.heard_s = 119;
+    port.counters = {{"rx_bytes", 1234567},
+                     {"tx_bytes", 999},
+                     {"rx_drop_ecn", 1},
+                     {"rx_drop_martian", 2}};
+    port.options["comment"] = "branch, first floor";
+    const std::vector<Tunnel> all = {link_of_kernel(), port};
     EXPECT_EQ(
-        table(all),
-        "NAME   WHERE   REMOTE         LOCAL         ID    TTL      TOS  "
-        "KEEPALIVE  STATE\n"
-        "eoip0  kernel  198.51.100.11  203.0.113.50  1234  inherit  0    "
-        "none       up\n"
-        "e1     br0     192.0.2.2      any           5/0   64       0    "
-        "10,3       up\n");
-    EXPECT_EQ(table({}), "");
+        table(all, false),
+        "NAME   WHERE   REMOTE         ID    STATE      HEARD  RX    TX   "
+        "DROPS  COMMENT\n"
+        "eoip0  kernel  198.51.100.11  1234  unwatched  -      0     0    0\n"
+        "e1     br0     192.0.2.2      5/0   up         119 s  1.2M  999  "
+        "3      branch, first floor\n");
+    EXPECT_EQ(table({}, false), "");
+}
+
+// What passes in a second; nothing is said of what has begun anew.
+TEST(CommandOutput, TheTableHasRates)
+{
+    std::vector<Tunnel> before = {link_of_kernel(), port_of_bridge()};
+    before[0].counters = {{"rx_bytes", 1000}, {"tx_bytes", 5000}};
+    std::vector<Tunnel> now = before;
+    now[0].counters = {{"rx_bytes", 101000}, {"tx_bytes", 4000}};
+    const std::string text = table(now, false, before, 2);
+    EXPECT_NE(text.find("RX/s   TX/s"), std::string::npos) << text;
+    EXPECT_NE(text.find("50.0k  -"), std::string::npos) << text;
+}
+
+TEST(CommandOutput, NumbersAndAgesAreForPeople)
+{
+    Tunnel port = port_of_bridge();
+    const auto shows = [&port](std::uint64_t bytes, const char *text) {
+        port.counters = {{"rx_bytes", bytes}};
+        const std::string line = table({&port, 1}, false);
+        return line.find(std::string("  ") + text + "  ") != std::string::npos;
+    };
+    EXPECT_TRUE(shows(999, "999"));
+    EXPECT_TRUE(shows(1000, "1.0k"));
+    EXPECT_TRUE(shows(99900, "99.9k"));
+    EXPECT_TRUE(shows(100000, "100k"));
+    EXPECT_TRUE(shows(999600, "1.0M"));
+    EXPECT_TRUE(shows(18000000000000000000U, "18.0E"));
+    const auto heard = [&port](std::uint64_t seconds) {
+        port.heard_s = seconds;
+        const std::string text = everything(port);
+        const auto at = text.find("heard: ");
+        return text.substr(at + 7, text.find('\n', at) - at - 7);
+    };
+    EXPECT_EQ(heard(119), "119 s ago");
+    EXPECT_EQ(heard(120), "2 min ago");
+    EXPECT_EQ(heard(7199), "119 min ago");
+    EXPECT_EQ(heard(7200), "2 h ago");
+    EXPECT_EQ(heard(172800), "2 d ago");
+    port.heard_s.reset();
+    EXPECT_NE(everything(port).find("heard: never\n"), std::string::npos);
+}
+
+// Only states have a colour, and the columns stand as without.
+TEST(CommandOutput, StatesHaveColours)
+{
+    Tunnel port = port_of_bridge();
+    const auto line = [&port](const char *state) {
+        port.state = state;
+        const std::string text = table({&port, 1}, true);
+        return text.substr(text.find('\n') + 1);
+    };
+    EXPECT_NE(line("up").find("\033[32mup\033[0m "), std::string::npos);
+    EXPECT_NE(line("waiting").find("\033[33mwaiting\033[0m "),
+              std::string::npos);
+    EXPECT_NE(line("no-route").find("\033[31mno-route\033[0m "),
+              std::string::npos);
+    EXPECT_EQ(line("unwatched").find('\033'), std::string::npos);
+}
+
+// A name has its address with it, and a peer that is learned.
+TEST(CommandOutput, PeersAreShown)
+{
+    Tunnel port = port_of_bridge();
+    port.options["remote_ip"] = "site.example";
+    port.status = {{"remote_address", "192.0.2.9"}};
+    EXPECT_EQ(port.peer(), "site.example (192.0.2.9)");
+    port.options["remote_ip"] = "learn";
+    port.status = {{"learned_peer", "none"}};
+    EXPECT_EQ(port.peer(), "learn (none)");
 }
 
 TEST(CommandOutput, DetailsAndDifferencesUseTheUsersWords)
 {
     const Tunnel before = link_of_kernel();
-    EXPECT_EQ(details(before), "name: eoip0\nifindex: 7\nstate: up\n"
+    EXPECT_EQ(details(before), "name: eoip0\nifindex: 7\nstate: unwatched\n"
+                               "link-state: up\n"
                                "tunnel-id: 1234\nremote: 198.51.100.11\n"
                                "keepalive: none\nlocal: 203.0.113.50\n"
                                "tos: 0\nttl: inherit\n");
     Tunnel now = before;
     EXPECT_EQ(difference(before, now), "");
-    now.state = "down";
+    now.link_state = "down";
     now.options.erase("local_ip");
     now.options["ttl"] = "9";
     EXPECT_EQ(difference(before, now),
-              "local 203.0.113.50 -> none, state up -> down, "
+              "link-state up -> down, local 203.0.113.50 -> none, "
               "ttl inherit -> 9");
 }
 

@@ -17,7 +17,7 @@ TEST(Metrics, AreThoseOfAllTunnelsTogether)
     Tunnel port;
     port.name = "e1";
     port.bridge = "br0";
-    port.state = "down";
+    port.link_state = "down";
     port.options = {{"key", "5"},
                     {"remote_ip", "192.0.2.2"},
                     {"comment", "To \"Lyon\" \\ 2\nnd"}};
@@ -26,7 +26,7 @@ TEST(Metrics, AreThoseOfAllTunnelsTogether)
     port.counters = {{"rx_packets", 7}, {"rx_drop_ecn", 3}, {"new_one", 1}};
     Tunnel link;
     link.name = "eoip0";
-    link.state = "up";
+    link.link_state = "up";
     link.options = {{"key", "6"},
                     {"remote_ip", "2001:db8::2"},
                     {"local_ip", "2001:db8::1"}};

@@ -21,6 +21,8 @@ extern "C" {
 }
 
 #include "eoip/options.h"
+#include "eoip/state.h"
+#include "live.h"
 #include "ovsdb.h"
 
 namespace eoip {
@@ -73,9 +75,13 @@ void add_tunnel(const eoip_port *port, void *aux)
         tunnel.options[kComment] = comment;
     }
     tunnel.error = port->error ? port->error : "";
-    tunnel.state = port->error        ? "error"
-                   : port->link_state ? port->link_state
-                                      : "off";
+    tunnel.link_state = port->error        ? "error"
+                        : port->link_state ? port->link_state
+                                           : "off";
+    // Who has no port in a datapath has no status either.
+    tunnel.state = port->error ? state_name(State::no_datapath)
+                               : smap_get_def(port->status, "state", "");
+    tunnel.reason = smap_get_def(port->status, "reason", "");
     for (std::size_t i = 0; i < port->n_counters; i++) {
         tunnel.counters.push_back(
             {port->counter_names[i],
@@ -226,6 +232,10 @@ std::string Bridges::list(std::vector<Tunnel> &tunnels)
                   return std::tie(a.bridge, a.name)
                          < std::tie(b.bridge, b.name);
               });
+    // Another database may be that of another switch.
+    if (request_.db.empty()) {
+        add_live({tunnels.begin() + before, tunnels.end()});
+    }
     return error;
 }
 

@@ -4,6 +4,7 @@
 
 #include "control.h"
 
+#include <cerrno>
 #include <fstream>
 
 #include "util.h"
@@ -12,10 +13,40 @@ extern "C" {
 #include "dirs.h"
 #include "jsonrpc.h"
 #include "openvswitch/json.h"
+#include "openvswitch/poll-loop.h"
+#include "timeval.h"
 #include "unixctl.h"
 }
 
 namespace eoip {
+
+namespace {
+
+constexpr long long kPatience_ms = 5000;
+
+// The reply, or null if there is none in time.  Takes over 'request'.
+jsonrpc_msg *transact(jsonrpc *client, jsonrpc_msg *request)
+{
+    const long long end = time_msec() + kPatience_ms;
+    jsonrpc_msg *reply = nullptr;
+
+    if (jsonrpc_send(client, request) != 0) {
+        return nullptr;
+    }
+    while (time_msec() < end) {
+        jsonrpc_run(client);
+        if (jsonrpc_recv(client, &reply) != EAGAIN) {
+            break;
+        }
+        jsonrpc_wait(client);
+        jsonrpc_recv_wait(client);
+        poll_timer_wait_until(end);
+        poll_block();
+    }
+    return reply;
+}
+
+}  // namespace
 
 Reply ask_switch(const std::string &command,
                  const std::vector<std::string> &arguments)
@@ -39,11 +70,9 @@ Reply ask_switch(const std::string &command,
     }
     answer.refused = true;
     // unixctl_client_transact() is another one in each release.
-    if (jsonrpc_transact_block(
-            client,
-            jsonrpc_create_request(command.c_str(), parameters, nullptr),
-            &reply)
-        == 0) {
+    reply = transact(client, jsonrpc_create_request(command.c_str(), parameters,
+                                                    nullptr));
+    if (reply) {
         if (reply->result && reply->result->type == JSON_STRING) {
             answer.text = json_string(reply->result);
             answer.refused = false;

@@ -16,7 +16,7 @@ struct Reply {
     std::string text;
 };
 
-// Waits as long as time_alarm() of OVS lets it.
+// Waits for seconds, if it must; a switch that hangs refuses.
 [[nodiscard]] Reply ask_switch(const std::string &command,
                                const std::vector<std::string> &arguments = {});
 

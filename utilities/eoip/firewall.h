@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "nft_json.h"
+#include "json_values.h"
 #include "packet_walk.h"
 
 namespace eoip {

@@ -21,6 +21,7 @@ constexpr Flag kFlags[] = {
     {"--json", 0, &Request::json, nullptr, nullptr},
     {"--dry-run", 0, &Request::dry_run, nullptr, nullptr},
     {"--prometheus", 0, &Request::prometheus, nullptr, nullptr},
+    {"--watch", 'w', &Request::watch, nullptr, nullptr},
     {"--replace", 0, &Request::replace, nullptr, nullptr},
     {"--peer", 0, nullptr, &Request::peer, nullptr},
     {"--bridge", 0, nullptr, &Request::bridge, nullptr},

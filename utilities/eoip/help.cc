@@ -52,6 +52,7 @@ same as WORD VALUE, and RouterOS's words are known, such as remote-address.
   comment TEXT      for people
 
   --json            list, show, stats, monitor, check: for programs
+  -w, --watch       list: again and again, with what passes in a second
   --legacy          list: links of the kernel in the lines of the older eoip
   --prometheus      stats: in the text format of Prometheus
   --dry-run         add, change, del, import: check and show, change nothing

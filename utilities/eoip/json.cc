@@ -47,6 +47,15 @@ void put(json *object, const char *name, const std::string &value)
         put(object, "bridge", tunnel.bridge);
     }
     put(object, "state", tunnel.state);
+    put(object, "link_state", tunnel.link_state);
+    if (!tunnel.reason.empty()) {
+        put(object, "reason", tunnel.reason);
+    }
+    if (tunnel.heard_s) {
+        json_object_put(
+            object, "heard_ago_s",
+            json_integer_create(static_cast<long long>(*tunnel.heard_s)));
+    }
     if (!tunnel.error.empty()) {
         put(object, "error", tunnel.error);
     }

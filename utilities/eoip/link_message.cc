@@ -15,6 +15,7 @@
 
 #include "util.h"
 
+#include "eoip/state.h"
 #include "kernel_device.h"
 
 namespace eoip {
@@ -112,12 +113,36 @@ namespace {
     return counters;
 }
 
-[[nodiscard]] std::string state_of(const ifinfomsg *info)
+[[nodiscard]] std::string link_state_of(const ifinfomsg *info)
 {
-    if (!(info->ifi_flags & IFF_UP)) {
-        return "off";
-    }
-    return info->ifi_flags & IFF_RUNNING ? "up" : "down";
+    return !(info->ifi_flags & IFF_UP)       ? "off"
+           : info->ifi_flags & IFF_RUNNING ? "up"
+                                           : "down";
+}
+
+// In the words of eoip/state.h, as far as the module tells.
+[[nodiscard]] std::string state_of(const Tunnel &tunnel, nlattr *const data[])
+{
+    constexpr std::uint64_t kUnwatched = 10;  // Intervals.
+    const auto get = [data](int type) -> std::uint64_t {
+        return data[type] ? nla_get_u32(data[type]) : 0;
+    };
+    const std::uint64_t interval = get(IFLA_EOIP_KEEPALIVE_INTERVAL);
+    const std::uint64_t retries =
+        data[IFLA_EOIP_KEEPALIVE_RETRIES]
+            ? nla_get_u8(data[IFLA_EOIP_KEEPALIVE_RETRIES])
+            : 0;
+    const std::uint64_t patience =
+        interval * (retries ? std::max<std::uint64_t>(retries, 2)
+                            : kUnwatched);
+    const bool is_ours = data[IFLA_EOIP_CLAMP_MSS];
+    return tunnel.link_state == "off" ? "off"
+           : !interval || (!is_ours && tunnel.link_state == "up")
+               ? state_name(State::unwatched)
+           : !tunnel.heard_s ? state_name(State::waiting)
+           : tunnel.link_state == "down" || *tunnel.heard_s >= patience
+               ? state_name(State::silent)
+               : state_name(State::up);
 }
 
 // From tunnels to messages.
@@ -238,7 +263,11 @@ void add_tunnel(nlmsghdr *header, std::vector<Tunnel> &tunnels)
     if (link[IFLA_IFALIAS]) {
         tunnel.options["comment"] = nla_get_string(link[IFLA_IFALIAS]);
     }
-    tunnel.state = state_of(info);
+    tunnel.link_state = link_state_of(info);
+    if (data[IFLA_EOIP_HEARD]) {
+        tunnel.heard_s = nla_get_u32(data[IFLA_EOIP_HEARD]);
+    }
+    tunnel.state = state_of(tunnel, data);
     tunnel.counters = counters_of(tunnel.name, link[IFLA_STATS64]);
     tunnels.push_back(std::move(tunnel));
 }

@@ -7,18 +7,21 @@
 // tunnels are is in kernel.cc and bridge.cc.
 
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include <linux/eoip.h>
+#include <unistd.h>
 
 #include "util.h"
 extern "C" {
 #include "fatal-signal.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 }
 
 #include "bridge.h"
@@ -50,6 +53,18 @@ void print(const std::string &text)
     std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+// The time of day, for events.
+[[nodiscard]] std::string clock_text()
+{
+    const std::time_t now = std::time(nullptr);
+    std::tm local{};
+    char text[sizeof "2000-01-01 00:00:00"];
+
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S",
+                  localtime_r(&now, &local));
+    return text;
+}
+
 class Command {
 public:
     explicit Command(const Request &request)
@@ -65,6 +80,7 @@ private:
     int change();
     int del();
     int list();
+    int watch();
     int stats();
     int monitor();
     int check();
@@ -205,8 +221,11 @@ int Command::list()
         if (!error.empty()) {
             return complain(error);
         }
-        print(request_.json ? json_one(tunnel, false) : details(tunnel));
+        print(request_.json ? json_one(tunnel, false) : everything(tunnel));
         return 0;
+    }
+    if (request_.watch) {
+        return watch();
     }
     std::vector<Tunnel> tunnels;
     const std::string error =
@@ -216,9 +235,39 @@ int Command::list()
             print(legacy_line(tunnel));
         }
     } else {
-        print(request_.json ? json_list(tunnels, false) : table(tunnels));
+        print(request_.json ? json_list(tunnels, false)
+                            : table(tunnels, isatty(STDOUT_FILENO)));
     }
     return error.empty() ? 0 : complain(error);
+}
+
+// Until interrupted, or nobody listens any more.
+int Command::watch()
+{
+    constexpr int kInterval_ms = 2000;
+    const bool terminal = isatty(STDOUT_FILENO);
+    std::vector<Tunnel> before;
+    for (long long begun = 0;;) {
+        std::vector<Tunnel> tunnels;
+        const std::string error = list_all(tunnels);
+        if (!error.empty()) {
+            return complain(error);
+        }
+        const long long now = time_msec();
+        const double seconds =
+            begun ? static_cast<double>(now - begun) / 1000 : 0;
+        print((terminal ? "\033[H\033[J" : begun ? "\n" : "")
+              + table(tunnels, terminal, before, seconds));
+        if (std::fflush(stdout)) {
+            return kFailed;
+        }
+        before = std::move(tunnels);
+        begun = now;
+        while (time_msec() < now + kInterval_ms) {
+            poll_timer_wait_until(now + kInterval_ms);
+            poll_block();
+        }
+    }
 }
 
 int Command::stats()
@@ -236,7 +285,7 @@ int Command::stats()
     if (request_.prometheus) {
         print(metrics(tunnels));
     } else if (request_.json) {
-        print(request_.name.empty() ? json_list(tunnels, true)
+        print(request_.name.empty() ? json_list(tunnels, false)
                                     : json_one(tunnels[0], true));
     } else {
         for (const Tunnel &tunnel : tunnels) {
@@ -254,8 +303,8 @@ std::string Command::report(const std::map<std::string, Tunnel> &before,
     const auto event = [&](const char *what, const Tunnel &tunnel,
                            const std::string &more) {
         text += request_.json ? json_event(what, tunnel)
-                              : std::string(what) + " " + tunnel.name + ": "
-                                    + more + "\n";
+                              : clock_text() + " " + what + " " + tunnel.name
+                                    + ": " + more + "\n";
     };
     const auto everything = [](const Tunnel &tunnel) {
         std::string list;

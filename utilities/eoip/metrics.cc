@@ -120,7 +120,7 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
 
 [[nodiscard]] std::string up(const Tunnel &tunnel)
 {
-    return sample("eoip_up", tunnel, "", tunnel.state == "up" ? "1" : "0");
+    return sample("eoip_up", tunnel, "", tunnel.link_state == "up" ? "1" : "0");
 }
 
 [[nodiscard]] std::string counter(const std::string &name,

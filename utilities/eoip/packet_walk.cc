@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "iptables.h"
-#include "nft_json.h"
+#include "json_values.h"
 
 namespace eoip {
 namespace {

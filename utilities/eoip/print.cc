@@ -6,34 +6,97 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <map>
 #include <vector>
 
 #include "eoip/drops.h"
+#include "values.h"
 
 namespace eoip {
 namespace {
 
-constexpr std::size_t kColumns = 9;
-using Row = std::array<std::string, kColumns>;
+using Row = std::vector<std::string>;
 
-[[nodiscard]] std::string or_any(const std::string &address)
+// A number with a letter for thousands, three digits of it.
+[[nodiscard]] std::string human(double number)
 {
-    return address.empty() ? "any" : address;
+    constexpr std::string_view kLetters = "kMGTPE";
+    std::size_t thousands = 0;
+    while (number >= 999.5 && thousands < kLetters.size()) {
+        number /= 1000;
+        thousands++;
+    }
+    char text[32];
+    std::snprintf(text, sizeof text, thousands && number < 99.95 ? "%.1f"
+                                                                 : "%.0f",
+                  number);
+    return text + (thousands ? std::string(1, kLetters[thousands - 1]) : "");
 }
 
-[[nodiscard]] Row row_of(const Tunnel &tunnel)
+// "3 s", "5 min" and so on.
+[[nodiscard]] std::string age(std::uint64_t seconds)
 {
-    const std::string keepalive = tunnel.get("keepalive");
-    return {tunnel.name,
-            tunnel.in_kernel() ? "kernel" : tunnel.bridge,
-            tunnel.get("remote_ip"),
-            or_any(tunnel.get("local_ip")),
-            tunnel.id(),
-            tunnel.get("ttl"),
-            tunnel.get("tos"),
-            keepalive.empty() ? "none" : keepalive,
-            tunnel.state};
+    return seconds < 120       ? std::to_string(seconds) + " s"
+           : seconds < 7200    ? std::to_string(seconds / 60) + " min"
+           : seconds < 172800 ? std::to_string(seconds / 3600) + " h"
+                               : std::to_string(seconds / 86400) + " d";
+}
+
+[[nodiscard]] const Tunnel *same_in(std::span<const Tunnel> tunnels,
+                                    const Tunnel &tunnel)
+{
+    for (const Tunnel &one : tunnels) {
+        if (one.name == tunnel.name && one.bridge == tunnel.bridge) {
+            return &one;
+        }
+    }
+    return nullptr;
+}
+
+// What the counter counts, or in a second, as table() has it.
+[[nodiscard]] std::string traffic(const Tunnel &tunnel, const char *counter,
+                                  std::span<const Tunnel> before,
+                                  double seconds)
+{
+    const std::uint64_t now = tunnel.count(counter);
+    if (seconds <= 0) {
+        return human(static_cast<double>(now));
+    }
+    const Tunnel *old = same_in(before, tunnel);
+    return !old || old->count(counter) > now
+               ? "-"
+               : human(static_cast<double>(now - old->count(counter)) / seconds);
+}
+
+// An end of the word's colour: what works, what may yet, what does not.
+[[nodiscard]] std::string_view colour_of(std::string_view state)
+{
+    return state == "up"                                     ? "\033[32m"
+           : state == "unwatched" || state == "off"          ? ""
+           : state == "waiting" || state == "learning" ? "\033[33m"
+                                                             : "\033[31m";
+}
+
+[[nodiscard]] std::vector<Row> rows_of(std::span<const Tunnel> tunnels,
+                                       std::span<const Tunnel> before,
+                                       double seconds)
+{
+    const bool rates = seconds > 0;
+    std::vector<Row> rows = {{"NAME", "WHERE", "REMOTE", "ID", "STATE",
+                              "HEARD", rates ? "RX/s" : "RX",
+                              rates ? "TX/s" : "TX", "DROPS", "COMMENT"}};
+    for (const Tunnel &tunnel : tunnels) {
+        rows.push_back({tunnel.name,
+                        tunnel.in_kernel() ? "kernel" : tunnel.bridge,
+                        tunnel.peer(), tunnel.id(), tunnel.state,
+                        tunnel.heard_s ? age(*tunnel.heard_s) : "-",
+                        traffic(tunnel, "rx_bytes", before, seconds),
+                        traffic(tunnel, "tx_bytes", before, seconds),
+                        human(static_cast<double>(tunnel.drops())),
+                        tunnel.get("comment")});
+    }
+    return rows;
 }
 
 // The number that the older tool prints for an option.
@@ -46,29 +109,32 @@ using Row = std::array<std::string, kColumns>;
 
 }  // namespace
 
-std::string table(std::span<const Tunnel> tunnels)
+std::string table(std::span<const Tunnel> tunnels, bool colour,
+                  std::span<const Tunnel> before, double seconds)
 {
-    std::vector<Row> rows = {{"NAME", "WHERE", "REMOTE", "LOCAL", "ID", "TTL",
-                              "TOS", "KEEPALIVE", "STATE"}};
-    std::array<std::size_t, kColumns> widths{};
-    std::string text;
+    constexpr std::size_t kState = 4;
     if (tunnels.empty()) {
-        return text;
+        return {};
     }
-    for (const Tunnel &tunnel : tunnels) {
-        rows.push_back(row_of(tunnel));
-    }
+    const std::vector<Row> rows = rows_of(tunnels, before, seconds);
+    std::vector<std::size_t> widths(rows[0].size());
     for (const Row &row : rows) {
-        for (std::size_t i = 0; i < kColumns; i++) {
+        for (std::size_t i = 0; i < row.size(); i++) {
             widths[i] = std::max(widths[i], row[i].size());
         }
     }
+    std::string text;
     for (const Row &row : rows) {
-        for (std::size_t i = 0; i + 1 < kColumns; i++) {
-            text += row[i];
-            text.append(widths[i] - row[i].size() + 2, ' ');
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); i++) {
+            const std::string_view in =
+                colour && i == kState && &row != &rows[0] ? colour_of(row[i])
+                                                          : "";
+            line += join({in, row[i], in.empty() ? "" : "\033[0m"});
+            line.append(widths[i] - row[i].size() + 2, ' ');
         }
-        text += row.back() + "\n";
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
     }
     return text;
 }
@@ -98,6 +164,14 @@ std::string details(const Tunnel &tunnel)
         text += field + ": " + value + "\n";
     }
     return text;
+}
+
+std::string everything(const Tunnel &tunnel)
+{
+    const std::string counted = counters(tunnel);
+    return details(tunnel) + "heard: "
+           + (tunnel.heard_s ? age(*tunnel.heard_s) + " ago" : "never") + "\n"
+           + counted.substr(counted.find('\n') + 1);
 }
 
 std::string counters(const Tunnel &tunnel)

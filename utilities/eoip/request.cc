@@ -52,6 +52,12 @@ constexpr std::size_t kNameMax = IFNAMSIZ - 1;
         return "option --legacy is for \"list\" alone, without a name and "
                "without --json";
     }
+    if (request.watch
+        && (verb != Verb::list || request.json || request.legacy
+            || !request.name.empty())) {
+        return "option --watch is for \"list\" alone, without a name, --json "
+               "and --legacy";
+    }
     if (request.dry_run && !changes) {
         return "option --dry-run is for add, change, del and import, which "
                "change something";

@@ -4,8 +4,11 @@
 
 #include "tunnel.h"
 
+#include <algorithm>
+
 #include <arpa/inet.h>
 
+#include "eoip/drops.h"
 #include "eoip/options.h"
 
 namespace eoip {
@@ -52,6 +55,33 @@ std::string Tunnel::id() const
     return in == out ? in : in + "/" + out;
 }
 
+std::string Tunnel::peer() const
+{
+    const std::string remote = get("remote_ip");
+    for (const char *known : {"remote_address", "learned_peer"}) {
+        if (const auto found = status.find(known); found != status.end()) {
+            return remote + " (" + found->second + ")";
+        }
+    }
+    return remote;
+}
+
+std::uint64_t Tunnel::count(std::string_view counter) const
+{
+    const auto found =
+        std::ranges::find(counters, counter, &Counter::name);
+    return found == counters.end() ? 0 : found->value;
+}
+
+std::uint64_t Tunnel::drops() const
+{
+    std::uint64_t sum = 0;
+    for (const Counter &counter : counters) {
+        sum += eoip_drop_sentence(counter.name.c_str()) ? counter.value : 0;
+    }
+    return sum;
+}
+
 std::vector<std::pair<std::string, std::string>> fields(const Tunnel &tunnel)
 {
     std::vector<std::pair<std::string, std::string>> list = {
@@ -59,9 +89,11 @@ std::vector<std::pair<std::string, std::string>> fields(const Tunnel &tunnel)
         {"bridge", tunnel.bridge},
         {"ifindex", tunnel.ifindex ? std::to_string(tunnel.ifindex) : ""},
         {"state", tunnel.state},
+        {"reason", tunnel.reason},
+        {"link-state", tunnel.link_state},
         {"error", tunnel.error},
         {"tunnel-id", tunnel.id()},
-        {"remote", tunnel.get("remote_ip")},
+        {"remote", tunnel.peer()},
     };
     for (const auto &[option, value] : tunnel.options) {
         if (option != "key" && option != "remote_ip") {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,12 +35,22 @@ struct Tunnel {
     std::string bridge;  // Empty: a link of the kernel.
     int ifindex = 0;     // 0 on a bridge.
     Options options;
-    std::string state;  // "up", "down", "off" (by its user) or "error".
+    std::string link_state;  // "up", "down", "off" (by its user), "error".
+    std::string state;   // A word of eoip/state.h, or "off"; may be empty.
+    std::string reason;  // What is wrong, if that word does not say it.
+    std::optional<std::uint64_t> heard_s;  // Seconds since it was heard.
     std::string error;  // What OVS says of it; mostly empty.
     Options status;     // What OVS reports; empty for a link of the kernel.
     std::vector<Counter> counters;
 
     [[nodiscard]] bool in_kernel() const { return bridge.empty(); }
+
+    // Who the other end is: with the address of a name, or who was learned.
+    [[nodiscard]] std::string peer() const;
+
+    // A counter, or the sum of those of drops.
+    [[nodiscard]] std::uint64_t count(std::string_view counter) const;
+    [[nodiscard]] std::uint64_t drops() const;
 
     // An option's value, or what holds without it.
     [[nodiscard]] std::string get(std::string_view option) const;

@@ -39,11 +39,10 @@ namespace {
 {
     const std::string state = status_of(facts, tunnel, "state");
     const std::string keepalive = status_of(facts, tunnel, "keepalive_state");
-    return !state.empty()           ? state
-           : keepalive == "down"    ? "silent"
-           : !tunnel.in_kernel()    ? ""
-           : tunnel.state == "down" ? "silent"
-                                    : tunnel.state;
+    return !state.empty()        ? state
+           : keepalive == "down" ? "silent"
+           : !tunnel.in_kernel() ? ""
+                                 : tunnel.state;
 }
 
 // What goes for both is said in one place, with the tunnel of the kernel.

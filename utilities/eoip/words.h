@@ -44,6 +44,7 @@ struct Request {
     std::string peer;                     // Of import; empty: not given.
     bool replace = false;                 // Of import.
     bool prometheus = false;              // Of stats.
+    bool watch = false;                   // Of list: again and again.
     bool json = false;
     bool dry_run = false;
     bool legacy = false;

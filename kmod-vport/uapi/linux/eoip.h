@@ -195,6 +195,10 @@ enum {
 	IFLA_EOIP_COLLECT_METADATA = 18, /* flag, ours. */
 	IFLA_EOIP_KEEPALIVE_INTERVAL = 32, /* u32: seconds; 0: none. */
 	IFLA_EOIP_KEEPALIVE_RETRIES = 33, /* u8: 0: the carrier stays. */
+	IFLA_EOIP_HEARD = 46,		/* u32, ours, never given: seconds since
+					 * a valid packet came; absent if none
+					 * has since the device came up.
+					 */
 	IFLA_EOIP_TTL_INHERIT = 47,	/* u8, ours: 1: the frame's; default 0. */
 	IFLA_EOIP_CLAMP_MSS = 48,	/* u8, ours: 0 or 1; default 1. */
 	IFLA_EOIP_MSS_RULE = 49,	/* nested, ours: below. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads JSON by OVS's own library: see nft_json.h.
+// Reads JSON by OVS's own library: see json_values.h.
 
-#include "nft_json.h"
+#include "json_values.h"
 
 #include "util.h"
 #include <config.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading rules of nftables in JSON, as libnftables-json(5) has them.
+// Reading JSON.
 // Pointers to what is not there are nullptr, and may be asked, too.
 
-#ifndef EOIP_UTILITIES_NFT_JSON_H
-#define EOIP_UTILITIES_NFT_JSON_H
+#ifndef EOIP_UTILITIES_JSON_VALUES_H
+#define EOIP_UTILITIES_JSON_VALUES_H
 
 #include <memory>
 #include <optional>
@@ -40,4 +40,4 @@ using Json = std::unique_ptr<json, FreeJson>;
 
 }  // namespace eoip
 
-#endif  // EOIP_UTILITIES_NFT_JSON_H
+#endif  // EOIP_UTILITIES_JSON_VALUES_H

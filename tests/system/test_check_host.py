@@ -131,7 +131,6 @@ k1: this link of the kernel and port e1 of bridge br0 both have remote 192.0.2.2
 
 @USERSPACE
 def test_keepalives_of_one_side(sandbox):
-    """Counters come to the database every 5 s."""
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=7, keepalive="none")
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=7, keepalive="1s,0")
     until(lambda: called(sandbox) == """\

@@ -246,8 +246,13 @@ def test_database_of_another_host(sandbox):
     """Only what the database knows is said, not what is so here."""
     sandbox.add_tunnel("a", "e1", remote_ip="203.0.113.9", key=1)
     sandbox.add_tunnel("a", "e2", remote_ip="203.0.113.9", key=2)
+    for port in "e1", "e2":
+        until(lambda: "no-route" in sandbox.get("a", port, "status"),
+              "the database does not know that there is no route")
     with by_tcp(sandbox) as database:
         says(sandbox, """\
 br0: e1 and e2 lead to 203.0.113.9, and no spanning tree breaks the loop if they end in one bridge there
     ovs-vsctl set bridge br0 rstp_enable=true
+e1: no-route: there is no route to 203.0.113.9
+e2: no-route: there is no route to 203.0.113.9
 """, database)

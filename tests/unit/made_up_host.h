@@ -20,7 +20,7 @@ inline Facts healthy()
     Tunnel tunnel;
     tunnel.name = "e1";
     tunnel.bridge = "br0";
-    tunnel.link_state = tunnel.state = "up";
+    tunnel.link_state = "up";
     tunnel.options = {{"key", "5"}, {"remote_ip", "192.0.2.2"}};
     facts.tunnels = {tunnel};
     facts.host = true;

@@ -34,15 +34,16 @@ namespace {
     return !keepalive.empty() && keepalive != "none";
 }
 
-// The state in one word, of those that the switch has if it says one.
+// The state in one word, of those that the switch has if it says one; of an
+// older one as far as it tells.
 [[nodiscard]] std::string state_of(const Facts &facts, const Tunnel &tunnel)
 {
     const std::string state = status_of(facts, tunnel, "state");
     const std::string keepalive = status_of(facts, tunnel, "keepalive_state");
-    return !state.empty()        ? state
+    return !tunnel.state.empty() ? tunnel.state
+           : !state.empty()      ? state
            : keepalive == "down" ? "silent"
-           : !tunnel.in_kernel() ? ""
-                                 : tunnel.state;
+                                 : "";
 }
 
 // What goes for both is said in one place, with the tunnel of the kernel.
@@ -116,7 +117,9 @@ Findings check_keepalive(const Facts &facts, const Tunnel &tunnel)
 Findings check_state(const Facts &facts, const Tunnel &tunnel)
 {
     const std::string state = state_of(facts, tunnel);
-    std::string reason = status_of(facts, tunnel, "reason");
+    std::string reason = tunnel.state.empty()
+                             ? status_of(facts, tunnel, "reason")
+                             : tunnel.reason;
     if (!tunnel.error.empty()) {
         const std::string about = tunnel.name + ": ";
         return {{"refused",

@@ -24,6 +24,7 @@ ATTRIBUTES = {
     "external": (18, "flag"),
     "interval": (32, "u32"),
     "retries": (33, "u8"),
+    "heard": (46, "u32"),
     "ttl_inherit": (47, "u8"),
     "clamp_mss": (48, "u8"),
     "mss_rule": (49, "nested"),

@@ -15,7 +15,9 @@ import tempfile
 
 import modules
 from bed import INNER, OTHER, UNDERLAY
+from packets import KEEPALIVE_OF_TUNNEL_100
 from sandbox import TOP, Skip, check, check_equal, run, until
+from test_keepalive import send
 
 MODPROBE = "/proc/sys/kernel/modprobe"
 
@@ -216,9 +218,9 @@ def test_list(bed):
     under = bed.link("a", "u").index
     check_equal("the table", [line.split() for line in eoip(
         bed, "list").splitlines()], [
-        "NAME WHERE REMOTE LOCAL ID TTL TOS KEEPALIVE STATE".split(),
-        "e1 kernel 192.0.2.2 192.0.2.1 1234 inherit 0 10,0 off".split(),
-        "e2 kernel 192.0.2.2 any 5 64 0 10,3 off".split()])
+        "NAME WHERE REMOTE ID STATE HEARD RX TX DROPS COMMENT".split(),
+        "e1 kernel 192.0.2.2 1234 off - 0 0 0".split(),
+        "e2 kernel 192.0.2.2 5 off - 0 0 0".split()])
     check_equal("--legacy", eoip(bed, "list --legacy"),
                 f"{one}: e1@0: link/eoip 192.0.2.1 remote 192.0.2.2 "
                 "tunnel-id 1234 ttl 0 tos 0 keepalive 10,0\n"
@@ -228,7 +230,8 @@ def test_list(bed):
     shown = json.loads(eoip(bed, "--json"))
     check_equal("names", [tunnel["name"] for tunnel in shown], ["e1", "e2"])
     check_equal("--json of e1", shown[0], {
-        "name": "e1", "kind": "kernel", "ifindex": one, "state": "up",
+        "name": "e1", "kind": "kernel", "ifindex": one,
+        "state": "waiting", "link_state": "up",
         "options": {"key": 1234, "local_ip": "192.0.2.1",
                     "remote_ip": "192.0.2.2", "ttl": "inherit", "tos": 0,
                     "keepalive": "10,0", "df_default": "false",
@@ -260,6 +263,30 @@ def test_stats(bed):
           "the remote address)" in text, f"stats says {text}")
 
 
+def test_states(bed):
+    """One word for what is known of a link."""
+    def until_state(word, link, heard):
+        def said():
+            shown = json.loads(eoip(bed, "show e1 --json"))
+            return (shown["state"], shown["link_state"],
+                    "heard_ago_s" in shown)
+
+        until(lambda: said() == (word, link, heard),
+              f"e1 is not {word}, {link}, but {said()}", 20)
+
+    eoip(bed, "add tid 100 name e1 remote 192.0.2.2 keepalive 2,2")
+    until_state("off", "off", False)
+    bed.ip("a", "link set e1 up")
+    until_state("waiting", "up", False)
+    send(bed, KEEPALIVE_OF_TUNNEL_100)
+    until_state("up", "up", True)
+    until_state("silent", "down", True)
+    send(bed, KEEPALIVE_OF_TUNNEL_100)
+    until_state("up", "up", True)
+    eoip(bed, "change name e1 keepalive none")
+    until_state("unwatched", "up", False)
+
+
 def test_monitor(bed):
     """A line for each thing that happens, as it happens."""
     with subprocess.Popen(
@@ -285,7 +312,7 @@ def test_monitor(bed):
             until(lambda: heard("added e1", "tunnel-id 1", "remote 192.0.2.2"),
                   "it does not say that e1 came", 30)
             bed.ip("a", "link set e1 up")
-            until(lambda: heard("changed e1", "state off -> up"),
+            until(lambda: heard("changed e1", "state off -> waiting"),
                   "it does not say that e1 is up", 30)
             eoip(bed, "change name e1 ttl 3")
             until(lambda: heard("changed e1", "ttl 64 -> 3"),

@@ -107,6 +107,8 @@ def test_values_refused(bed):
         for value in values:
             refused_on_creation(bed, f"{name}={value}",
                                 {**NEEDED, name: value}, words=words)
+    # What a device only says.
+    refused_on_creation(bed, "heard", {**NEEDED, "heard": 1}, ours=False)
 
 
 def test_needed(bed):

@@ -382,14 +382,8 @@ void eoip_keepalive_stop(eoip_tunnel *tunnel)
 void eoip_keepalive_set_port(eoip_tunnel *tunnel, const ofport_dpif *port)
 {
     const std::lock_guard lock(mutex);
-    KeepaliveState &state = tunnel->keepalive;
 
-    state.port = port;
-    if (port && state.netdev) {
-        state.machine.can_be_sent(now());
-        schedule(tunnel, state.machine.deadline());
-        seq_change(queue_seq);
-    }
+    tunnel->keepalive.port = port;
 }
 
 void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *path)
@@ -398,11 +392,10 @@ void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *path)
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
 
-    if (std::memcmp(&state.path, path, sizeof *path) == 0) {
-        return;
+    if (std::memcmp(&state.path, path, sizeof *path) != 0) {
+        state.path = *path;
+        state.asked = 0;
     }
-    state.path = *path;
-    state.asked = 0;
     if (path->in_kernel && tunnel->setup().learns()) {
         somebody_learns = true;
     }

@@ -51,7 +51,9 @@ void eoip_keepalive_configure(struct eoip_tunnel *, void *netdev,
 void eoip_keepalive_stop(struct eoip_tunnel *);
 
 /* Main thread: the tunnel's port in the userspace datapath is 'port' now, or
- * gone if that is NULL; and what is known of the tunnel's path. */
+ * gone if that is NULL; and what is known of the tunnel's path, which is told
+ * once the switch has taken over all that has changed.  Then what was held back
+ * is sent. */
 void eoip_keepalive_set_port(struct eoip_tunnel *,
                              const struct ofport_dpif *port);
 void eoip_keepalive_set_path(struct eoip_tunnel *, const struct eoip_path *);

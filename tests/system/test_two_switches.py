@@ -73,6 +73,7 @@ def test_show(sandbox):
 def test_exact_counters(sandbox):
     """101 frames of many sizes, whole and in fragments: the tunnel counts
     each once, without what is around the frame, and so does OVS."""
+    sandbox.set_flows("a", "actions=drop")
     sandbox.add_tunnels(key=1234)
     sizes = [14 + 15 * i for i in range(101)]
     header = sandbox.mac("host-b") + bytes.fromhex("0200000000ff88b5")

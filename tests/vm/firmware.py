@@ -4,6 +4,7 @@ MOK manager, in a firmware that knows no key but "SnakeOil", which comes with
 OVMF, for such tests."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -12,6 +13,8 @@ import kernel
 PACKAGES = ("ovmf", "shim-unsigned", "shim-helpers-amd64-signed",
             "systemd-boot-efi", "sbsigntool", "mokutil")
 
+# Of sections of a program.
+ALIGNMENT = 0x10000
 # DKMS's words.
 SIGNER = "DKMS module signing key"
 # For mokutil and the next boot.
@@ -53,13 +56,19 @@ def write_program(path, image, initramfs, line):
     others."""
     text = path.with_suffix(".line")
     text.write_text(line, encoding="ascii")
+    stub = root() / "usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+    sections = re.findall(r"^ *\d+ \S+ +([0-9a-f]+) +([0-9a-f]+)",
+                          kernel.run("objdump", "-h", stub), re.MULTILINE)
+    end = max(int(size, 16) + int(address, 16) for size, address in sections)
     command = ["objcopy"]
-    for name, file, address in ((".cmdline", text, 0x30000),
-                                (".linux", image, 0x2000000),
-                                (".initrd", initramfs, 0x4000000)):
+    # The kernel is last, as it unpacks itself into what follows.
+    for name, file in ((".cmdline", text), (".initrd", initramfs),
+                       (".linux", image)):
+        address = -(-end // ALIGNMENT) * ALIGNMENT
         command += ["--add-section", f"{name}={file}",
                     "--change-section-vma", f"{name}={address}"]
-    run(*command, root() / "usr/lib/systemd/boot/efi/linuxx64.efi.stub", path)
+        end = address + file.stat().st_size
+    run(*command, stub, path)
 
 
 def sign(program, signed, folder):

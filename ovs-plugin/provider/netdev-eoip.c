@@ -31,6 +31,7 @@
 #include "timeval.h"
 #include "tnl-ports.h"
 #include "unclaimed.h"
+#include "unsent.h"
 #include "userspace-tso.h"
 
 VLOG_DEFINE_THIS_MODULE(eoip);
@@ -221,7 +222,7 @@ netdev_eoip_run(const struct netdev_class *class)
     }
     if (time_msec() >= next_neighbor) {
         next_neighbor = time_msec() + NEIGHBOR_INTERVAL;
-        if (push_missed_neighbor()) {
+        if (unsent_missed_neighbor()) {
             seq_change(tnl_conf_seq);
         }
     }

@@ -19,47 +19,11 @@
 #include "frames.h"
 #include "headers.h"
 #include "ids.h"
-#include "log.h"
 #include "match.h"
 #include "ovs-compat.h"
 #include "packets.h"
 #include "tunnel.h"
-
-/* Drops. */
-
-/* Set by any thread. */
-static atomic_bool missed_neighbor = false;
-
-/* Counts 'n' frames as dropped that were to get these headers. */
-static EOIP_NOINLINE void
-count_drop(const struct ovs_action_push_tnl *push, struct eoip_tunnel *tunnel,
-           enum eoip_drop reason, size_t n)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 20);
-
-    for (size_t i = 0; i < n; i++) {
-        eoip_tunnel_count_drop(tunnel, reason);
-    }
-    if (reason == EOIP_DROP_NO_NEIGHBOR) {
-        atomic_store_relaxed(&missed_neighbor, true);
-    }
-    VLOG_DBG_RL(&rl, "%s: %"PRIuSIZE" dropped that were to be sent, "
-                "key %"PRIu16": %s",
-                tunnel ? eoip_tunnel_name(tunnel) : "no tunnel", n,
-                headers_key(push), eoip_drop_name(reason));
-}
-
-bool
-push_missed_neighbor(void)
-{
-    bool missed;
-
-    atomic_read_relaxed(&missed_neighbor, &missed);
-    if (missed) {
-        atomic_store_relaxed(&missed_neighbor, false);
-    }
-    return missed;
-}
+#include "unsent.h"
 
 /* Lanes. */
 
@@ -285,7 +249,7 @@ send_frame(struct dp_packet *packet, struct sending *sending)
           : EOIP_DROP_OFFLOAD;
 
     if (why != EOIP_N_DROPS) {
-        count_drop(sending->push, sending->lane.tunnel, why, 1);
+        count_unsent(sending->push, sending->lane.tunnel, why, 1);
         dp_packet_delete(packet);
         return;
     }
@@ -389,7 +353,7 @@ execute_push(void *dp, struct dp_packet_batch *batch, bool steal,
         if (lane->note.flags & PUSH_KEEPALIVE) {
             return push_keepalives(batch, push, lane, is_ipv6);
         }
-        count_drop(push, lane->tunnel, lane->note.drop - 1, n);
+        count_unsent(push, lane->tunnel, lane->note.drop - 1, n);
         dp_packet_delete_batch(batch, true);
         return true;
     }

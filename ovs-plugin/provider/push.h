@@ -20,8 +20,4 @@ bool push_execute(void *dp, struct dp_packet_batch *, bool steal,
 void push_header(const struct netdev *, OVS_PUSH_HEADER_INGRESS
                  struct dp_packet *, const struct ovs_action_push_tnl *);
 
-/* Main thread: true if, since this was called last, a frame was dropped because
- * a next hop's MAC is not known. */
-bool push_missed_neighbor(void);
-
 #endif /* push.h */

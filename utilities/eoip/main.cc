@@ -7,8 +7,6 @@
 // tunnels are is in kernel.cc and bridge.cc.
 
 #include <cstdio>
-#include <ctime>
-#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -27,6 +25,7 @@ extern "C" {
 #include "bridge.h"
 #include "check.h"
 #include "checks.h"
+#include "events.h"
 #include "help.h"
 #include "json.h"
 #include "kernel.h"
@@ -51,18 +50,6 @@ constexpr int kUsageError = 2;
 void print(const std::string &text)
 {
     std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-// The time of day, for events.
-[[nodiscard]] std::string clock_text()
-{
-    const std::time_t now = std::time(nullptr);
-    std::tm local{};
-    char text[sizeof "2000-01-01 00:00:00"];
-
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S",
-                  localtime_r(&now, &local));
-    return text;
 }
 
 class Command {
@@ -92,8 +79,6 @@ private:
 
     std::string list_all(std::vector<Tunnel> &tunnels);
     std::string find(const std::string &name, Tunnel &tunnel);
-    std::string report(const std::map<std::string, Tunnel> &before,
-                       const std::map<std::string, Tunnel> &now);
     Backend &backend(const Tunnel &tunnel)
     {
         return tunnel.in_kernel() ? static_cast<Backend &>(kernel_)
@@ -263,10 +248,8 @@ int Command::watch()
         }
         before = std::move(tunnels);
         begun = now;
-        while (time_msec() < now + kInterval_ms) {
-            poll_timer_wait_until(now + kInterval_ms);
-            poll_block();
-        }
+        poll_timer_wait_until(now + kInterval_ms);
+        poll_block();
     }
 }
 
@@ -295,54 +278,15 @@ int Command::stats()
     return error.empty() ? 0 : complain(error);
 }
 
-// The events between two lists.
-std::string Command::report(const std::map<std::string, Tunnel> &before,
-                            const std::map<std::string, Tunnel> &now)
-{
-    std::string text;
-    const auto event = [&](const char *what, const Tunnel &tunnel,
-                           const std::string &more) {
-        text += request_.json ? json_event(what, tunnel)
-                              : clock_text() + " " + what + " " + tunnel.name
-                                    + ": " + more + "\n";
-    };
-    const auto everything = [](const Tunnel &tunnel) {
-        std::string list;
-        for (const auto &[field, value] : fields(tunnel)) {
-            if (field != "name") {
-                list += (list.empty() ? "" : ", ") + field + " " + value;
-            }
-        }
-        return list;
-    };
-    for (const auto &[key, tunnel] : before) {
-        if (!now.contains(key)) {
-            event("removed", tunnel, everything(tunnel));
-        }
-    }
-    for (const auto &[key, tunnel] : now) {
-        const auto old = before.find(key);
-        if (old == before.end()) {
-            event("added", tunnel, everything(tunnel));
-        } else if (const std::string change = difference(old->second, tunnel);
-                   !change.empty()) {
-            event("changed", tunnel, change);
-        }
-    }
-    return text;
-}
-
 int Command::monitor()
 {
-    std::map<std::string, Tunnel> before;
+    TunnelMap before;
     const bool with_bridges = bridges_.present();
     for (bool first = true;; first = false) {
         std::vector<Tunnel> tunnels;
-        std::map<std::string, Tunnel> now;
+        TunnelMap now;
         std::string error = kernel_.list(tunnels);
-        if (error.empty() && with_bridges) {
-            error = bridges_.list(tunnels);
-        }
+        error = error.empty() && with_bridges ? bridges_.list(tunnels) : error;
         if (!error.empty()) {
             return complain(error);
         }
@@ -351,7 +295,7 @@ int Command::monitor()
             now.emplace(key, std::move(tunnel));
         }
         if (!first) {
-            print(report(before, now));
+            print(events(before, now, request_.json));
             // Nobody listens any more.
             if (std::fflush(stdout)) {
                 return kFailed;

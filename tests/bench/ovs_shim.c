@@ -273,7 +273,7 @@ bench_tunnel_open(const char *type, size_t others, size_t batch_size)
     nl_msg_put_u32(&tunnel->push, OVS_ACTION_ATTR_OUTPUT, IN_PORT);
     ofpbuf_init(&tunnel->pop, 0);
     if (is_eoip(tunnel)) {
-        eoip_port_added(netdev, u32_to_odp(TUNNEL_PORT));
+        eoip_port_added(netdev, u32_to_odp(TUNNEL_PORT), NULL);
     }
     eoip_put_pop(&tunnel->pop, EOIP_IPPROTO, u32_to_odp(TUNNEL_PORT),
                  u32_to_odp(IN_PORT));
@@ -297,18 +297,6 @@ bench_tunnel_open(const char *type, size_t others, size_t batch_size)
         fill_in_checksum(tunnel->packets[i]);
     }
     return tunnel;
-}
-
-bool
-bench_keepalives_open(size_t n, const char *keepalive)
-{
-    initialize();
-    for (size_t i = 0; i < n; i++) {
-        if (!open_netdev("eoip", i, keepalive)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void

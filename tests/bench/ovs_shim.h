@@ -40,11 +40,6 @@ bool bench_tunnel_is_popped(const struct bench_tunnel *);
 /* True if all packets are the encapsulated packet. */
 bool bench_tunnel_is_pushed(const struct bench_tunnel *);
 
-/* Opens 'n' eoip tunnels to 192.0.2.2 with this value of option "keepalive",
- * which the provider's own thread serves from then on.  Returns false if this
- * OVS does not know the type. */
-bool bench_keepalives_open(size_t n, const char *keepalive);
-
 #ifdef __cplusplus
 }
 #endif

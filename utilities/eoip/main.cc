@@ -38,8 +38,7 @@ extern "C" {
 namespace eoip {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsageError = 2;
+constexpr int kFailed = 1, kUsageError = 2;
 
 [[nodiscard]] int complain(const std::string &sentence, int status = kFailed)
 {

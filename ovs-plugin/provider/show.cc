@@ -173,10 +173,14 @@ json *tunnel_json(const eoip_shown &shown)
     return object;
 }
 
-// Puts each of its tunnels into 'list' as well: releases of OVS differ in how
-// an array is read.
-json *show_json(std::span<const eoip_shown> shown, bool all,
-                std::vector<const json *> &list)
+// What is in arrays, which releases of OVS differ in how to read.
+struct Arrays {
+    std::vector<const json *> tunnels;
+    std::vector<std::string> warnings;
+};
+
+// Puts what is in its arrays into 'arrays' as well.
+json *show_json(std::span<const eoip_shown> shown, bool all, Arrays &arrays)
 {
     json *object = json_object_create();
     json *tunnels = json_array_create_empty();
@@ -184,7 +188,7 @@ json *show_json(std::span<const eoip_shown> shown, bool all,
     for (const eoip_shown &one : shown) {
         json *tunnel = tunnel_json(one);
         json_array_add(tunnels, tunnel);
-        list.push_back(tunnel);
+        arrays.tunnels.push_back(tunnel);
     }
     json_object_put(object, "tunnels", tunnels);
     if (all) {
@@ -199,7 +203,8 @@ json *show_json(std::span<const eoip_shown> shown, bool all,
                     [](const eoip_shown &one) { return one.in_kernel; });
     if (all) {
         json *warnings = json_array_create_empty();
-        for (const std::string &sentence : version_warnings(in_kernel)) {
+        arrays.warnings = version_warnings(in_kernel);
+        for (const std::string &sentence : arrays.warnings) {
             json_array_add(warnings, json_string_create(sentence.c_str()));
         }
         json_object_put(object, "warnings", warnings);
@@ -368,11 +373,11 @@ std::string reassembly_text(const json *reassembly)
                      + text(reassembly, "waiting_bytes") + " bytes\n";
 }
 
-std::string show_text(const json *object, std::span<const json *const> tunnels)
+std::string show_text(const json *object, const Arrays &arrays)
 {
     std::string lines;
 
-    for (const json *tunnel : tunnels) {
+    for (const json *tunnel : arrays.tunnels) {
         lines += tunnel_text(tunnel);
     }
     if (lines.empty()) {
@@ -391,11 +396,8 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
             lines += "packets that no tunnel is known of:\n" + counted;
         }
     }
-    if (get(object, "warnings")) {
-        const bool in_kernel = get(object, kKernelDevice);
-        for (const std::string &sentence : version_warnings(in_kernel)) {
-            lines += "warning: " + sentence + "\n";
-        }
+    for (const std::string &sentence : arrays.warnings) {
+        lines += "warning: " + sentence + "\n";
     }
     return lines;
 }
@@ -406,10 +408,10 @@ std::string show_text(const json *object, std::span<const json *const> tunnels)
 char *eoip_show_format(const eoip_shown *shown, size_t n, bool all,
                        bool as_json)
 {
-    std::vector<const json *> tunnels;
-    json *object = eoip::show_json({shown, n}, all, tunnels);
+    eoip::Arrays arrays;
+    json *object = eoip::show_json({shown, n}, all, arrays);
     char *text = as_json ? json_to_string(object, JSSF_PRETTY | JSSF_SORT)
-                         : xstrdup(eoip::show_text(object, tunnels).c_str());
+                         : xstrdup(eoip::show_text(object, arrays).c_str());
     json_destroy(object);
     return text;
 }

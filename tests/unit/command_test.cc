@@ -343,7 +343,7 @@ TEST(CommandOutput, PeersAreShown)
     EXPECT_EQ(port.peer(), "site.example (192.0.2.9)");
     port.options["remote_ip"] = "learn";
     port.status = {{"learned_peer", "none"}};
-    EXPECT_EQ(port.peer(), "learn (none)");
+    EXPECT_EQ(port.peer(), "learn (nobody yet)");
 }
 
 TEST(CommandOutput, DetailsAndDifferencesUseTheUsersWords)

@@ -10,6 +10,7 @@
 
 #include "eoip/drops.h"
 #include "eoip/options.h"
+#include "values.h"
 
 namespace eoip {
 namespace {
@@ -60,7 +61,10 @@ std::string Tunnel::peer() const
     const std::string remote = get("remote_ip");
     for (const char *known : {"remote_address", "learned_peer"}) {
         if (const auto found = status.find(known); found != status.end()) {
-            return remote + " (" + found->second + ")";
+            return join({remote, " (",
+                         found->second == "none" ? "nobody yet"
+                                                 : found->second.c_str(),
+                         ")"});
         }
     }
     return remote;

@@ -136,25 +136,30 @@ const struct eoip_keepalive_calls eoip_keepalive_calls = {
     .unclaimed = unclaimed_keepalive_of_host,
 };
 
+/* Of a netdev of any type, which may not be configured. */
+static void
+set_port(const struct netdev *netdev, const struct ofport_dpif *ofport)
+{
+    if (eoip_is_type(netdev) && netdev_eoip_tunnel(netdev)) {
+        eoip_keepalive_set_port(netdev_eoip_tunnel(netdev), ofport);
+        eoip_path_outdate();
+    }
+}
+
 /* Of tunnels of any type: see struct eoip_hooks. */
 static void
 port_added(const struct netdev *netdev, odp_port_t port,
            const struct ofport_dpif *ofport)
 {
     sharing_port_added(netdev, port);
-    if (eoip_is_type(netdev)) {
-        eoip_keepalive_set_port(netdev_eoip_tunnel(netdev), ofport);
-        eoip_path_outdate();
-    }
+    set_port(netdev, ofport);
 }
 
 static void
 port_deleted(const struct netdev *netdev, odp_port_t port)
 {
     sharing_port_deleted(netdev, port);
-    if (eoip_is_type(netdev)) {
-        eoip_keepalive_set_port(netdev_eoip_tunnel(netdev), NULL);
-    }
+    set_port(netdev, NULL);
 }
 
 static int

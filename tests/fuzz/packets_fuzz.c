@@ -137,7 +137,7 @@ add_port(const char *name, const char *type, uint32_t port)
     struct netdev *netdev;
 
     REQUIRE(!netdev_open(name, type, &netdev));
-    eoip_hooks->port_added(netdev, u32_to_odp(port));
+    eoip_hooks->port_added(netdev, u32_to_odp(port), NULL);
     netdev_close(netdev);
 }
 

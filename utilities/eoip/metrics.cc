@@ -104,7 +104,11 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
 
 [[nodiscard]] std::string heard(const Tunnel &tunnel)
 {
-    const auto seconds = seconds_of(status(tunnel, "keepalive_last_heard"));
+    const auto seconds =
+        tunnel.heard_s
+            ? std::optional(std::time(nullptr)
+                            - static_cast<std::time_t>(*tunnel.heard_s))
+            : seconds_of(status(tunnel, "keepalive_last_heard"));
     return seconds ? sample("eoip_last_heard_timestamp_seconds", tunnel, "",
                             std::to_string(*seconds))
                    : "";
@@ -112,7 +116,8 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
 
 [[nodiscard]] std::string state(const Tunnel &tunnel)
 {
-    const std::string word = status(tunnel, "state");
+    const std::string word =
+        tunnel.state.empty() ? status(tunnel, "state") : tunnel.state;
     return word.empty()
                ? ""
                : sample("eoip_state", tunnel, label("state", word), "1");

@@ -45,26 +45,16 @@ look_up(const struct in6_addr *remote, uint32_t mark, char device[IFNAMSIZ],
     return ovs_router_lookup(mark, remote, device, source, gateway);
 }
 
-/* Stores the device that has 'address', if some device has: only from a local
- * address there is a route; and to itself a host speaks from the same one, which
- * OVS knows of the first address of a device, also where its routes are given to
- * it. */
-static bool
-is_local(const struct in6_addr *address, char device[IFNAMSIZ])
-{
-    struct in6_addr source = *address, chosen = in6addr_any, gateway;
-
-    return look_up(address, 0, device, &source, &gateway)
-           || (look_up(address, 0, device, &chosen, &gateway)
-               && ipv6_addr_equals(&chosen, address));
-}
-
 bool
 route_is_own(const struct in6_addr *source, const struct in6_addr *local)
 {
+    struct in6_addr chosen = in6addr_any, any = in6addr_any, gateway;
     char here[IFNAMSIZ], there[IFNAMSIZ];
 
-    return is_local(source, there) && is_local(local, here)
+    /* To itself a host speaks from the same address. */
+    return look_up(source, 0, there, &chosen, &gateway)
+           && ipv6_addr_equals(&chosen, source)
+           && look_up(local, 0, here, &any, &gateway)
            && !strcmp(here, there);
 }
 
@@ -127,18 +117,52 @@ route_obstacle(const struct in6_addr *remote, const struct in6_addr *local,
            ? ROUTE_NO_NEIGHBOR : ROUTE_OPEN;
 }
 
+static bool
+has_address(const char *device, const struct in6_addr *address)
+{
+    struct in6_addr *addresses, *masks;
+    struct netdev *netdev;
+    bool has = false;
+    int n;
+
+    if (netdev_open(device, NULL, &netdev)) {
+        return false;
+    }
+    if (!netdev_get_addr_list(netdev, &addresses, &masks, &n)) {
+        for (int i = 0; i < n; i++) {
+            has |= ipv6_addr_equals(&addresses[i], address);
+        }
+        free(addresses);
+        free(masks);
+    }
+    netdev_close(netdev);
+    return has;
+}
+
+/* True for an address of this host: the route to it leads to its device. */
+static bool
+is_local(const struct in6_addr *address)
+{
+    struct in6_addr source = in6addr_any, gateway;
+    char device[IFNAMSIZ];
+
+    return look_up(address, 0, device, &source, &gateway)
+           && (ipv6_addr_equals(&source, address)
+               || has_address(device, address));
+}
+
 enum eoip_obstacle
 route_look(const struct in6_addr *remote, const struct in6_addr *local,
            uint32_t mark, char device[IFNAMSIZ])
 {
     struct in6_addr source = *local, gateway;
 
-    if (is_local(remote, device)) {
+    if (is_local(remote)) {
         return EOIP_PATH_OWN_ADDRESS;
     } else if (look_up(remote, mark, device, &source, &gateway)) {
         return EOIP_PATH_OPEN;
     }
-    return ipv6_addr_is_set(local) && !is_local(local, device)
+    return ipv6_addr_is_set(local) && !is_local(local)
            ? EOIP_PATH_NO_ADDRESS : EOIP_PATH_NO_ROUTE;
 }
 

@@ -32,8 +32,8 @@ enum route_obstacle route_obstacle(const struct in6_addr *remote,
                                    const struct in6_addr *local,
                                    uint32_t mark);
 
-/* What routes and addresses say of the path of such packets; stores the device
- * that they leave through, or "". */
+/* Main thread: what routes and addresses say of the path of such packets; stores
+ * the device that they leave through, if they do. */
 enum eoip_obstacle route_look(const struct in6_addr *remote,
                               const struct in6_addr *local, uint32_t mark,
                               char device[IFNAMSIZ]);

@@ -139,14 +139,15 @@ has_address(const char *device, const struct in6_addr *address)
     return has;
 }
 
-/* True for an address of this host: the route to it leads to its device. */
+/* True for an address of this host: the route of packets to it with this mark
+ * leads to its device. */
 static bool
-is_local(const struct in6_addr *address)
+is_local(const struct in6_addr *address, uint32_t mark)
 {
     struct in6_addr source = in6addr_any, gateway;
     char device[IFNAMSIZ];
 
-    return look_up(address, 0, device, &source, &gateway)
+    return look_up(address, mark, device, &source, &gateway)
            && (ipv6_addr_equals(&source, address)
                || has_address(device, address));
 }
@@ -157,12 +158,12 @@ route_look(const struct in6_addr *remote, const struct in6_addr *local,
 {
     struct in6_addr source = *local, gateway;
 
-    if (is_local(remote)) {
+    if (is_local(remote, mark)) {
         return EOIP_PATH_OWN_ADDRESS;
     } else if (look_up(remote, mark, device, &source, &gateway)) {
         return EOIP_PATH_OPEN;
     }
-    return ipv6_addr_is_set(local) && !is_local(local)
+    return ipv6_addr_is_set(local) && !is_local(local, 0)
            ? EOIP_PATH_NO_ADDRESS : EOIP_PATH_NO_ROUTE;
 }
 

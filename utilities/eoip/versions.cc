@@ -57,7 +57,10 @@ void add_module(Versions &versions)
             "the kernel runs the module eoip of another project, which has "
             "fewer options and serves no bridge: the package "
             "openvswitch-eoip-dkms has ours");
-    } else if (!installed.empty() && installed != loaded) {
+    } else if (!installed.empty()
+               && (installed != loaded
+                   || (!version.empty() && !other.empty()
+                       && version != other))) {
         versions.warnings.push_back(
             "the kernel runs another module eoip than the one that is "
             "installed"

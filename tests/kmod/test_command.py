@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 
 import modules
-from bed import INNER, OTHER, UNDERLAY
+from bed import INNER, MAC, OTHER, UNDERLAY
 from packets import KEEPALIVE_OF_TUNNEL_100
+from peer import packet
 from sandbox import TOP, Skip, check, check_equal, run, until
-from test_keepalive import send
 
 MODPROBE = "/proc/sys/kernel/modprobe"
 
@@ -274,14 +274,19 @@ def test_states(bed):
         until(lambda: said() == (word, link, heard),
               f"e1 is not {word}, {link}, but {said()}", 20)
 
+    def speak():
+        with bed.wire("b") as wire:
+            wire.send(MAC["a"] + MAC["b"] + b"\x08\0"
+                      + packet(KEEPALIVE_OF_TUNNEL_100))
+
     eoip(bed, "add tid 100 name e1 remote 192.0.2.2 keepalive 2,2")
     until_state("off", "off", False)
     bed.ip("a", "link set e1 up")
     until_state("waiting", "up", False)
-    send(bed, KEEPALIVE_OF_TUNNEL_100)
+    speak()
     until_state("up", "up", True)
     until_state("silent", "down", True)
-    send(bed, KEEPALIVE_OF_TUNNEL_100)
+    speak()
     until_state("up", "up", True)
     eoip(bed, "change name e1 keepalive none")
     until_state("unwatched", "up", False)

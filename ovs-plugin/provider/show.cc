@@ -168,6 +168,11 @@ json *tunnel_json(const eoip_shown &shown)
     put(statistics, "tx_bytes", shown.tx_bytes);
     if (!shown.in_kernel) {
         put_counters(statistics, shown.tunnel);
+    } else {
+        eoip_counters counters;
+        eoip_tunnel_get_counters(shown.tunnel, &counters);
+        put(statistics, "rx_keepalives", counters.rx_keepalives);
+        put(statistics, "tx_keepalives", counters.tx_keepalives);
     }
     json_object_put(object, "statistics", statistics);
     return object;

@@ -143,7 +143,7 @@ def test_foreign_source(sandbox):
     keepalives as little as frames, until the machine holds it."""
     why = f"local_ip={SECOND} is not an address of this host"
     sandbox.add_tunnel("a", remote_ip=ADDRESS["b"], key=100, local_ip=SECOND,
-                       keepalive="1s,3")
+                       keepalive="1s,60")
     wait_for_state(sandbox, "no-address", why, "down")
     with Peer(sandbox) as peer:
         peer.send(eoip(b"", 100))

@@ -127,13 +127,22 @@ is_silent(const struct route *route)
     return silent;
 }
 
+/* True if the kernel has said so.  Else it was not asked, for lack of a
+ * descriptor or of memory, and nothing is known. */
 static bool
-is_own(const struct in6_addr *address)
+is_refusal(int error)
+{
+    return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES
+           || error == EINVAL;
+}
+
+static bool
+is_foreign(const struct in6_addr *address)
 {
     struct route route;
+    int error = get_route(address, &in6addr_any, 0, &route);
 
-    return !get_route(address, &in6addr_any, 0, &route)
-           && route.type == RTN_LOCAL;
+    return error ? is_refusal(error) : route.type != RTN_LOCAL;
 }
 
 void
@@ -143,19 +152,23 @@ eoip_kernel_path(const char *tunnels, const struct in6_addr *remote,
 {
     struct route route;
     struct ifreq ifr;
+    int error;
 
     memset(&ifr, 0, sizeof ifr);
     ovs_strzcpy(ifr.ifr_name, tunnels, sizeof ifr.ifr_name);
-    if (af_inet_ioctl(SIOCGIFFLAGS, &ifr)) {
-        path->obstacle = EOIP_PATH_NO_DEVICE;
+    error = af_inet_ioctl(SIOCGIFFLAGS, &ifr);
+    if (error) {
+        path->obstacle = error == ENODEV ? EOIP_PATH_NO_DEVICE
+                                         : EOIP_PATH_OPEN;
     } else if (!(ifr.ifr_flags & IFF_UP)) {
         path->obstacle = EOIP_PATH_DEVICE_OFF;
-    } else if (ipv6_addr_is_set(local) && !is_own(local)) {
+    } else if (ipv6_addr_is_set(local) && is_foreign(local)) {
         path->obstacle = EOIP_PATH_NO_ADDRESS;
     } else if (!ipv6_addr_is_set(remote)) {
         path->obstacle = EOIP_PATH_OPEN;    /* The flows say where to. */
-    } else if (get_route(remote, local, mark, &route)) {
-        path->obstacle = EOIP_PATH_NO_ROUTE;
+    } else if ((error = get_route(remote, local, mark, &route)) != 0) {
+        path->obstacle = is_refusal(error) ? EOIP_PATH_NO_ROUTE
+                                           : EOIP_PATH_OPEN;
     } else if (route.type == RTN_LOCAL) {
         path->obstacle = EOIP_PATH_OWN_ADDRESS;
     } else {

@@ -12,27 +12,31 @@ import contextlib
 from sandbox import ADDRESS, check, check_equal, only, run, until
 
 UP = []
+SITES = ("a", "b"), ("b", "a")
 SAME_MAC = only("netdev", "with the kernel's datapath there is no br-phy")
+
+
+def set_mac(sandbox, site, other, mac):
+    """Gives br-phy of the site the MAC address, and tells the other site."""
+    sandbox.vsctl(site, "set", "bridge", "br-phy", f"other_config:hwaddr={mac}")
+    until(lambda: sandbox.link(site, "br-phy")["address"] == mac,
+          f"br-phy of {site} does not take the address {mac}")
+    sandbox.set_neighbour(other, ADDRESS[site], mac)
 
 
 @contextlib.contextmanager
 def same_mac(sandbox):
     before = {}
-    for site in "a", "b":
-        mac = sandbox.link(site, "eth0")["address"]
+    for site, other in SITES:
         before[site] = sandbox.link(site, "br-phy")["address"]
         sandbox.exec(site, *"ip link set eth0 arp on".split())
-        sandbox.vsctl(site, "set", "bridge", "br-phy",
-                      f"other_config:hwaddr={mac}")
-        until(lambda: sandbox.link(site, "br-phy")["address"] == mac,
-              f"br-phy of {site} does not take the address of eth0")
+        set_mac(sandbox, site, other, sandbox.link(site, "eth0")["address"])
     try:
         yield
     finally:
-        for site, mac in before.items():
+        for site, other in SITES:
             sandbox.exec(site, *"ip link set eth0 arp off".split())
-            sandbox.vsctl(site, "set", "bridge", "br-phy",
-                          f"other_config:hwaddr={mac}")
+            set_mac(sandbox, site, other, before[site])
 
 
 def check_traffic(sandbox):

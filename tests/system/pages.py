@@ -5,23 +5,24 @@ A block says behind its language what is done with it:
 
     sh a            run at that place of the sandbox: a, b, host-a, host-b, or
                     "top", the folder of the source
+    sh a datapath=D run there if the sandbox has that datapath, netdev or system
     sh by=FILE,...  run elsewhere: every word of it is in one of the FILEs
     text            after a block that is run: lines of its output, "..." for
                     anything; elsewhere a drawing
     routeros        for a router; its words are checked
-    ini             a file, not commands
+    ini             a file, not commands; yaml and xml likewise
 """
 
 import glob
 import os
 import re
 
-from sandbox import TOP, check, run
+from sandbox import DATAPATH, TOP, check, run
 
 PLACES = ("a", "b", "host-a", "host-b", "top")
 
 # RouterOS's menus in our pages, and what may be said there.
-BRIDGE = {"/interface bridge": "vlan-filtering",
+BRIDGE = {"/interface bridge": "protocol-mode vlan-filtering",
           "/interface bridge port": "bridge interface pvid",
           "/interface bridge vlan": "bridge tagged untagged vlan-ids"}
 
@@ -32,8 +33,14 @@ class Block:
         self.language = language
         self.by = [word[3:].split(",") for word in words
                    if word.startswith("by=")]
-        self.places = [word for word in words if not word.startswith("by=")]
+        self.datapath = next((word[9:] for word in words
+                              if word.startswith("datapath=")), None)
+        self.places = [word for word in words if "=" not in word]
         self.text = ""
+
+    def runs(self, datapath):
+        return self.language == "sh" and not self.by and (
+            self.datapath in (None, datapath))
 
     def commands(self):
         return [line for line in self.text.splitlines() if line.strip()]
@@ -61,7 +68,8 @@ def blocks(page):
             elif block:
                 block.text += line
             else:
-                check(not re.match(r"(    |\t)\S", line), f"{page}:{number}: "
+                check(not re.match(r"(    |\t)\S|\s+```", line),
+                      f"{page}:{number}: "
                       "code that says in no fence what is done with it")
     check(block is None, f"{page}: the last block has no end")
     return found
@@ -79,8 +87,10 @@ def examples(manual):
 
 def check_marked(block):
     """What cannot be run is at least well-formed."""
-    check(block.language in ("sh", "text", "routeros", "ini"),
+    check(block.language in ("sh", "text", "routeros", "ini", "yaml", "xml"),
           f"{block.where}: nobody runs \"{block.language}\"")
+    check(block.datapath in (None, "netdev", "system"),
+          f"{block.where}: there is no datapath {block.datapath}")
     if block.language == "routeros":
         for line in block.commands():
             check_routeros(block, line)
@@ -124,7 +134,7 @@ def run_page(sandbox, page):
     """Runs what is to be run, in the page's order; returns how much."""
     output, count = None, 0
     for block in blocks(page):
-        if block.language == "sh" and not block.by:
+        if block.runs(DATAPATH):
             output = "".join(run_block(sandbox, block, place)
                              for place in block.places)
             count += len(block.commands())

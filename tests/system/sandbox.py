@@ -56,6 +56,7 @@ def only(datapath, reason):
                 name = {"netdev": "userspace", "system": "kernel"}[datapath]
                 raise Skip(f"{name} datapath only: {reason}")
             return test(sandbox)
+        wrapped.datapath = datapath
         return wrapped
     return decorate
 

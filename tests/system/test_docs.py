@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 
 import pages
-from sandbox import (ADDRESS, TOP, Failure, Skip, check, netns_socket, only,
-                     run)
+from sandbox import (ADDRESS, DATAPATH, TOP, UNDERLAY_DEVICE, Failure, Skip,
+                     check, check_equal, netns_socket, only, run, until)
 
 UP = None
 
@@ -21,6 +21,8 @@ os.environ["PATH"] = f"{BUILD}/utilities/eoip:{os.environ['PATH']}"
 
 # Where each page with something to run is run.
 RUN_BY = {"README.md": "test_readme", "docs/mikrotik.md": "test_mikrotik",
+          "docs/userspace.md": "test_userspace",
+          "docs/safety.md": "test_safety",
           "docs/sites.md": "test_sites", "docs/vlans.md": "test_vlans",
           "docs/troubleshooting.md": "test_troubleshooting",
           "docs/kernel.md": "test_kernel_and_ipsec",
@@ -36,16 +38,38 @@ def up(sandbox):
         sandbox.exec("a", *f"ip link set {device} {words}".split())
 
 
+def up_as_installed(sandbox):
+    """A machine that was never touched: no bridges, an address on eth0, and
+    cards and hosts as they come."""
+    up(sandbox)
+    sandbox.vsctl("a", "del-br", "br0")
+    sandbox.exec("a", *"ip link set eth1 down".split())
+    if DATAPATH == "netdev":
+        sandbox.vsctl("a", "del-br", "br-phy")
+        for line in ("ip link set eth0 address 02:00:00:00:01:0a arp on",
+                     f"ip addr add {ADDRESS['a']}/24 dev eth0",
+                     "ethtool -K eth0 gro on", "ethtool -K eth1 gro on",
+                     # As Debian has it.
+                     "sysctl -q net.ipv4.conf.all.rp_filter=0",
+                     "sysctl -q net.ipv4.conf.eth0.rp_filter=0",
+                     "sysctl -q net.ipv4.conf.default.rp_filter=0"):
+            sandbox.exec("a", *line.split())
+        sandbox.exec("host-a", *"ethtool -K eth0 tx on".split())
+
+
 def test_every_block_is_run_or_marked(_):
     count = 0
     for page in pages.names():
         for block in pages.blocks(page):
             pages.check_marked(block)
             count += 1
-            check(block.language != "sh" or block.by or page in RUN_BY,
-                  f"{block.where}: no test runs this page")
-    for test in RUN_BY.values():
-        check(test in globals(), f"there is no {test}")
+            if block.language != "sh" or block.by:
+                continue
+            test = globals().get(RUN_BY.get(page))
+            check(test, f"{block.where}: no test runs this page")
+            only_on = getattr(test, "datapath", block.datapath)
+            check(block.datapath in (None, only_on),
+                  f"{block.where}: {test.__name__} runs only on {only_on}")
     return f"{count} blocks"
 
 
@@ -86,17 +110,123 @@ def test_readme(sandbox):
     return f"{pages.run_page(sandbox, 'README.md')} lines"
 
 
-@only("netdev", "kernel.md is the page for the other")
 def test_mikrotik(sandbox):
-    up(sandbox)
-    # As it comes from the system: the address is on the card.
-    sandbox.vsctl("a", "del-br", "br0", "--", "del-br", "br-phy")
-    for words in ("link set eth0 address 02:00:00:00:01:0a arp on",
-                  f"addr add {ADDRESS['a']}/24 dev eth0"):
-        sandbox.exec("a", "ip", *words.split())
+    """On the kernel's datapath as the page has it; on the userspace one br0 is
+    made as test_userspace does."""
+    up_as_installed(sandbox)
+    if DATAPATH == "netdev":
+        run_userspace(sandbox)
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234,
                        keepalive="10s,10")
     return f"{pages.run_page(sandbox, 'docs/mikrotik.md')} lines"
+
+
+def run_userspace(sandbox):
+    if sandbox.try_exec("a", "nft", "-c", "table netdev x { chain x { type "
+                        "filter hook ingress device eth0 priority 0; }; }"
+                        ).returncode:
+        raise Skip("this kernel has no nf_tables for devices")
+    return pages.run_page(sandbox, "docs/userspace.md")
+
+
+@only("netdev", "it is what the page is of")
+def test_userspace(sandbox):
+    """The page, and then that each thing it says is needed is: its tunnel
+    carries TCP, and the host hears once."""
+    up_as_installed(sandbox)
+    count = run_userspace(sandbox)
+    # Open vSwitch takes that of a card by itself, but not of a veth.
+    mac = sandbox.link("a", "eth0")["address"]
+    sandbox.vsctl("a", "set", "bridge", "br-phy", f"other_config:hwaddr={mac}")
+    until(lambda: sandbox.link("a", "br-phy")["address"] == mac,
+          "br-phy has not the MAC address of eth0")
+    sandbox.set_neighbour("b", ADDRESS["a"], mac)
+    sandbox.exec("b", *"ip neigh flush dev br-phy".split())
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    sandbox.tcp_both_ways()
+    said = sandbox.try_exec("a", "eoip", "check").stdout
+    check_equal("eoip check", said, "nothing wrong found\n")
+    check(not hears_twice(sandbox), "the host hears twice")
+    sandbox.exec("a", *"nft delete table netdev eoip".split())
+    until(lambda: hears_twice(sandbox), "without the table it hears once, too")
+    return f"{count} lines"
+
+
+def hears_twice(sandbox):
+    return "DUP!" in sandbox.exec("b", "ping", "-c", "5", "-i", "0.1", "-w",
+                                  "10", ADDRESS["a"])
+
+
+# What systemd is asked for is noted, and done when the test says.
+SYSTEMD = """#!/bin/sh
+case $0:$1:$2:$3 in
+*/systemd-run:--unit=way-back:--on-active=*:sh) echo "$5" > {folder}/timer ;;
+*/systemctl:stop:way-back.timer:) mv {folder}/timer {folder}/stopped ;;
+*) exit 1 ;;
+esac
+"""
+
+STRANGER = "192.0.2.3"
+
+
+def test_safety(sandbox):
+    """The page, and then that a stranger gets nothing through, not even in
+    fragments, and that the way back is one."""
+    up(sandbox)
+    sandbox.vsctl("a", "add-port", "br0", "eth1")
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    path = os.environ["PATH"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in "systemd-run", "systemctl":
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(SYSTEMD.format(folder=folder))
+            os.chmod(f"{folder}/{name}", 0o755)
+        os.environ["PATH"] = f"{folder}:{path}"
+        try:
+            count = pages.run_page(sandbox, "docs/safety.md")
+        finally:
+            os.environ["PATH"] = path
+        check_stranger(sandbox)
+        if DATAPATH == "netdev":
+            check_way_back(sandbox, f"{folder}/stopped")
+    return f"{count} lines"
+
+
+def check_stranger(sandbox):
+    """Another source address, which the tunnel itself would take."""
+    for site in "a", "b":
+        sandbox.vsctl(site, "del-port", "e2")
+    sandbox.exec("b", "ip", "address", "add", f"{STRANGER}/24", "dev",
+                 UNDERLAY_DEVICE)
+    sandbox.vsctl("b", "set", "interface", "e1",
+                  f"options:local_ip={STRANGER}")
+    sandbox.vsctl("a", "set", "interface", "e1",
+                  f"options:remote_ip={STRANGER}")
+
+    def heard():
+        return sandbox.statistics("a")["rx_packets"]
+
+    before = heard()
+    for size in "56", "1472":
+        check(sandbox.try_exec("host-b", "ping", "-c", "2", "-i", "0.1", "-W",
+                               "1", "-M", "do", "-s", size, ADDRESS["host-a"]
+                               ).returncode == 1, "a stranger gets an answer")
+    check_equal("frames of a stranger", heard() - before, 0)
+    if DATAPATH == "netdev":
+        sandbox.exec("a", *"ovs-ofctl del-flows br-phy ip,nw_proto=47".split())
+    else:
+        sandbox.exec("a", *"nft delete table inet eoip_peers".split())
+    sandbox.ping("host-b", None, "-M", "do", "-s", "1472")
+
+
+def check_way_back(sandbox, file):
+    sandbox.exec("a", *"ip address flush dev br-phy".split())
+    sandbox.exec("a", "sh", file)
+    sandbox.exec("a", *"ip link set eth0 address 02:00:00:00:01:0a arp on"
+                 .split())
+    sandbox.exec("b", "ping", "-q", "-c", "1", "-w", "10", ADDRESS["a"])
 
 
 @only("netdev", "the datapath makes no difference to the page")

@@ -155,7 +155,7 @@ mount -t tmpfs tmpfs {layer}/root/run
 
 DKMS = """
 {layer_over_all}
-cp {package} {layer}/root/new.deb
+cp {package} {layer}/root
 cp {folder}/old.deb {folder}/other.deb {layer}/root
 exec chroot {layer}/root bash -exc '
     # The running kernel is any, and may have no headers.
@@ -165,12 +165,12 @@ exec chroot {layer}/root bash -exc '
     # Ours takes the place of ours of another name,
     mv /usr/bin/openssl /usr/bin/openssl.away
     rm -f /var/lib/dkms/mok.*
-    apt-get -y --no-install-recommends install ./new.deb
+    apt-get -y --no-install-recommends install ./openvswitch-eoip-dkms_*.deb
     dkms status eoip | grep {version}.*installed
     # is not signed without what DKMS signs with, and then as "eoip check" says.
     test -z "$(modinfo -F sig_id /lib/modules/*/updates/dkms/eoip.ko*)"
     mv /usr/bin/openssl.away /usr/bin/openssl
-    apt-get -y --no-install-recommends install --reinstall ./new.deb
+    apt-get -y --no-install-recommends install --reinstall ./openvswitch-eoip-dkms_*.deb
     for module in /lib/modules/*/updates/dkms/eoip.ko*; do
         test "$(modinfo -F signer $module)" = "DKMS module signing key"
     done
@@ -201,7 +201,7 @@ END
     export PATH=/usr/local/sbin:/usr/local/bin:$PATH
     chmod +x /usr/local/sbin/modinfo /usr/local/bin/logger
     # (By dpkg, which keeps this PATH.)
-    dpkg -i new.deb 2>&1 | tee out
+    dpkg -i openvswitch-eoip-dkms_*.deb 2>&1 | tee out
     grep "goes on with the module eoip" out
     grep "daemon.warning.*goes on with the module eoip" /logged
     test ! -e /usr/src/eoip-2.4

@@ -138,6 +138,21 @@ def test_readme(sandbox):
     return f"{count} lines"
 
 
+@only("netdev", "the words are the same")
+def test_sandbox_says_what_to_type(_):
+    """As the user does, who is somewhere else, and is root by sudo."""
+    said = run(f"{TOP}/utilities/eoip-sandbox", "up",
+               env={**os.environ, "SUDO_USER": "reader"})
+    hints = [line.strip() for line in said.stdout.splitlines()
+             if line.startswith("  ")]
+    check(len(hints) == 3, f"it says: {said.stdout} {said.stderr}")
+    for number, hint in enumerate(hints):
+        check(hint.startswith("sudo "), f"without rights: {hint}")
+        if number != 1:  # That one pings until it is stopped.
+            done = run("bash", "-c", f"cd /; {hint.removeprefix('sudo ')}")
+            check(done.returncode == 0, f"{hint}: {done.stderr}")
+
+
 def test_mikrotik(sandbox):
     """On the kernel's datapath as the page has it; on the userspace one br0 is
     made as test_userspace does."""

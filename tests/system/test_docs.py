@@ -7,7 +7,9 @@ pages.py."""
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 
 import pages
@@ -304,6 +306,32 @@ def test_troubleshooting(sandbox):
     finally:
         talk.kill()
         talk.wait()
+
+
+@only("netdev", "the datapath makes no difference to Ansible")
+def test_ansible(sandbox):
+    """The play of docs/hosts.md, twice; the second time there is something to
+    change, and the third time a value is wrong."""
+    if not shutil.which("ansible-playbook"):
+        raise Skip("no ansible-playbook, and too large to be installed for it")
+    up(sandbox)
+    text = next(block.text for block in pages.blocks("docs/hosts.md")
+                if block.language == "yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        def play(key):
+            with open(f"{folder}/play.yml", "w") as file:
+                file.write(text.replace("1234", key))
+            return sandbox.try_exec(
+                "a", "ansible-playbook", "-c", "local", "-i", "localhost,",
+                "-e", f"ansible_python_interpreter={sys.executable}",
+                f"{folder}/play.yml")
+
+        for key in "1234", "77":
+            done = play(key)
+            check(done.returncode == 0, f"Ansible: {done.stdout} {done.stderr}")
+            check_equal("the key", sandbox.get("a", "e1", "options:key"),
+                        f'"{key}"')
+        check(play("99999").returncode, "a wrong value is a success")
 
 
 EXAMPLES = [text for manual in (f"{BUILD}/ovsdb-schema/ovs-eoip.5",

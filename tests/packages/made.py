@@ -100,6 +100,30 @@ def test_bugtool_files(_):
           f"bugtool's files: {shipped}")
 
 
+def test_guides(bed):
+    """Where README.Debian says, to be read as they are; what that tells to
+    type is what README.md does, which is run."""
+    folder = f"{bed.folder}/guides"
+    for name in "eoip-utils", "openvswitch-switch-eoip":
+        must("dpkg-deb", "-x", package(name), folder)
+    doc = f"{folder}/usr/share/doc"
+    guides = ["README.md", "docs/speed.svg", *glob.glob("docs/*.md",
+                                                        root_dir=TOP)]
+    check(len(guides) > 10, f"there are only {guides}")
+    for name in guides:
+        check(os.path.isfile(f"{doc}/eoip-utils/{name}"),
+              f"there is no {name} in eoip-utils")
+    readme = open(f"{doc}/openvswitch-switch-eoip/README.Debian").read()
+    known = open(f"{TOP}/README.md").read() + "eoip check\n"
+    commands = re.findall("^  (.*)$", readme, re.M)
+    check(commands.pop() == "apt remove openvswitch-switch-eoip"
+          and commands, "README.Debian does not end with the removal")
+    for command in commands:
+        check(f"{command}\n" in known, f"README.md has no \"{command}\"")
+    for name in re.findall(r"docs/[a-z-]+\.md", readme):
+        check(name in guides, f"README.Debian names {name}")
+
+
 def test_lintian(_):
     changes = glob.glob(f"{BUILD}/deb/*.changes")
     said = run(*IN_TREE, "lintian", "--allow-root", "--pedantic", "--fail-on",
@@ -279,7 +303,7 @@ def test_dkms(bed):
 
 
 TESTS = (test_make_deb, test_another_system, test_versions_agree,
-         test_needs_the_minor_release, test_bugtool_files, test_lintian,
-         test_apt_repo, test_dkms)
+         test_needs_the_minor_release, test_bugtool_files, test_guides,
+         test_lintian, test_apt_repo, test_dkms)
 if not IN_TREE:
     TESTS = (*TESTS, test_source_package, test_owner_of_the_source)

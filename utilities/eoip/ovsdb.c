@@ -6,6 +6,8 @@
 
 #include "ovsdb_client.h"
 
+#include <errno.h>
+
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-idl.h"
 #include "smap.h"
@@ -34,9 +36,11 @@ ovsdb_connection_error(const struct eoip_ovsdb *db)
 {
     int error = ovsdb_idl_get_last_error(db->idl);
     return xasprintf("cannot talk to the database of Open vSwitch at %s (%s):"
-                     " start Open vSwitch, or say with --db=SERVER where its"
-                     " database is", db->remote,
-                     error ? ovs_retval_to_string(error) : "no answer");
+                     " %s, or say with --db=SERVER where its database is",
+                     db->remote,
+                     error ? ovs_retval_to_string(error) : "no answer",
+                     error == EACCES ? "run this as root"
+                                     : "start Open vSwitch");
 }
 
 static void

@@ -7,7 +7,8 @@
 //
 // Frames are signs of life as well.  OVS counts them anyway, so the packet
 // path pays nothing for that: when a deadline has passed, the thread looks
-// whether the port's counter has moved.
+// whether the port's counter has moved; and every kLook at tunnels that a frame
+// would take up.
 //
 // The queue is a balanced tree: with 65536 tunnels a step takes about 16
 // comparisons.  All that is due within kRound is done in one round.
@@ -46,6 +47,7 @@ namespace eoip {
 namespace {
 
 constexpr Time kRound{100};         // The least time between two rounds.
+constexpr Time kLook{1000};         // Between two looks for a frame.
 constexpr Time kBusy{10};           // When to ask a netdev again that is busy.
 constexpr std::size_t kBatch = 64;  // Tunnels served at a time.
 constexpr unsigned kAsked = 3;      // Times, a second apart, that a next hop
@@ -91,6 +93,12 @@ void schedule(eoip_tunnel *tunnel, Time deadline)
     state.queued = deadline;
 }
 
+// The same for all tunnels, so that the thread wakes up once for all of them.
+Time next_look()
+{
+    return (now() / kLook + 1) * kLook;
+}
+
 Signs signs_of(const eoip_tunnel *tunnel)
 {
     const KeepaliveState &state = tunnel->keepalive;
@@ -109,9 +117,12 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
     const State now_is = judge(signs, machine, now());
     const bool link = link_is_up(signs, machine);
 
-    schedule(tunnel, machine.deadline());
-    state.eager = now_is == State::waiting || now_is == State::silent
-                  || now_is == State::no_neighbour;
+    const bool eager = now_is == State::waiting || now_is == State::silent
+                       || now_is == State::no_neighbour;
+
+    state.eager = eager;
+    schedule(tunnel, eager ? std::min(machine.deadline(), next_look())
+                           : machine.deadline());
     if (machine.state() == before && now_is == state.state
         && link == state.link_is_up) {
         return;

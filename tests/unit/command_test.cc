@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command eoip: its command line and what it prints.  The first half goes
-// through the words that users of the older tool know, one by one.
+// The command line of eoip, with the words that users of the older tool know,
+// one by one.  For what it prints see output_test.cc.
 
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "command_line.h"
-#include "print.h"
 
 namespace eoip {
 namespace {
@@ -125,7 +124,10 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
                    {"name is mandatory for set/change", "eoip list"});
     expect_refused("add tid 1 name abcdefghijklmnop",
                    {"interface name too long: abcdefghijklmnop", "15"});
-    expect_refused("add tid 1 name a/b", {"invalid interface name", "a/b"});
+    for (const char *name : {"a/b", "a:b", "a%b", ".", ".."}) {
+        expect_refused(std::string("add tid 1 name ") + name,
+                       {"invalid interface name", name});
+    }
     expect_refused("add tid 1 ttl 256", {"invalid ttl value: 256", "255"});
     expect_refused("add tid 1 ttl x", {"invalid ttl value: x"});
     expect_refused("add tid 1 tos 256", {"invalid tos value: 256", "252"});
@@ -144,6 +146,7 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
     expect_refused("change name e1 clamp_tcp_mss yes",
                    {"invalid clamp_tcp_mss value: yes"});
     expect_refused("add tid 1 tid 2", {"option given twice: tid"});
+    expect_refused("add tid 1 name a name b", {"option given twice: name"});
     expect_refused("change name e1", {"change needs something to change"});
     expect_refused("del", {"del needs the name"});
     expect_refused("add tid 1 egress_pkt_mark 1",
@@ -165,12 +168,13 @@ TEST(CommandLine, WritesEveryValueInOneWay)
     EXPECT_EQ(value("tos 252", "tos"), "252");
     EXPECT_EQ(value("keepalive none", "keepalive"), "none");
     EXPECT_EQ(value("keepalive 0", "keepalive"), "none");
-    EXPECT_EQ(value("keepalive 10", "keepalive"), "10,10");
+    EXPECT_EQ(value("keepalive 1", "keepalive"), "1,10");
     EXPECT_EQ(value("keepalive 10s,10", "keepalive"), "10,10");
     EXPECT_EQ(value("keepalive 1m30s,3", "keepalive"), "90,3");
     EXPECT_EQ(value("remote 2001:DB8:0:0::2", "remote_ip"), "2001:db8::2");
     EXPECT_EQ(value("remote learn", "remote_ip"), "learn");
     EXPECT_EQ(value("local any", "local_ip"), "");
+    EXPECT_EQ(value("local 0.0.0.0", "local_ip"), "");
     EXPECT_EQ(value("local ::", "local_ip"), "");
 }
 
@@ -189,12 +193,30 @@ TEST(CommandLine, TakesFlagsAnywhere)
     EXPECT_TRUE(request.json);
     EXPECT_EQ(accept("frob --help").verb, Verb::help);
     EXPECT_EQ(accept("-V").verb, Verb::version);
+    EXPECT_EQ(accept("list -t 3600").timeout_s, 3600);
+    EXPECT_TRUE(accept("-w").watch);
+}
+
+TEST(CommandLine, RefusesFlagsThatAreForOtherCommands)
+{
     expect_refused("list --frob", {"unknown option: --frob"});
     expect_refused("list --db", {"--db requires an argument"});
     expect_refused("list --json=1", {"--json takes no value"});
-    expect_refused("list -t 0", {"invalid timeout value: 0", "1 to 3600"});
-    expect_refused("list --dry-run", {"--dry-run is for add, change, del and import"});
-    expect_refused("stats --legacy", {"--legacy is for \"list\""});
+    for (const char *value : {"0", "3601", "+5"}) {
+        expect_refused(std::string("list -t ") + value,
+                       {"invalid timeout value: ", value, "1 to 3600"});
+    }
+    for (const char *verb : {"list", "stats", "check", "export routeros"}) {
+        expect_refused(std::string(verb) + " --dry-run",
+                       {"--dry-run is for add, change, del and import"});
+    }
+    for (const char *line : {"stats", "list e1", "list --json"}) {
+        expect_refused(std::string(line) + " --legacy",
+                       {"--legacy is for \"list\""});
+        expect_refused(std::string(line) + " --watch",
+                       {"--watch is for \"list\""});
+    }
+    expect_refused("list -w --legacy", {"--watch is for \"list\""});
     expect_refused("del e1 --json", {"--json is for list"});
     expect_refused("list name e1 ttl 3", {"ttl is for add and change"});
 }
@@ -213,171 +235,6 @@ TEST(CommandLine, NamesTunnelsWithAndWithoutTheWord)
     EXPECT_EQ(accept("del name").name, "name");
     EXPECT_EQ(accept("show ttl bridge br0").name, "ttl");
     expect_refused("show e1 e2", {"unknown option: e2"});
-}
-
-[[nodiscard]] Tunnel link_of_kernel()
-{
-    Tunnel tunnel;
-    tunnel.name = "eoip0";
-    tunnel.ifindex = 7;
-    tunnel.link_state = "up";
-    tunnel.state = "unwatched";
-    tunnel.options = {{"key", "1234"},
-                      {"local_ip", "203.0.113.50"},
-                      {"remote_ip", "198.51.100.11"},
-                      {"ttl", "inherit"},
-                      {"tos", "0"},
-                      {"keepalive", "none"}};
-    return tunnel;
-}
-
-[[nodiscard]] Tunnel port_of_bridge()
-{
-    Tunnel tunnel;
-    tunnel.name = "e1";
-    tunnel.bridge = "br0";
-    tunnel.link_state = "up";
-    tunnel.options = {{"remote_ip", "192.0.2.2"}, {"in_key", "5"}};
-    return tunnel;
-}
-
-TEST(CommandOutput, LegacyLinesAreThoseOfTheOlderTool)
-{
-    EXPECT_EQ(legacy_line(link_of_kernel()),
-              "7: eoip0@0: link/eoip 203.0.113.50 remote 198.51.100.11 "
-              "tunnel-id 1234 ttl 0 tos 0 keepalive none\n");
-    Tunnel other = link_of_kernel();
-    other.options = {{"key", "5"},       {"remote_ip", "2001:db8::2"},
-                     {"link", "3"},      {"ttl", "64"},
-                     {"tos", "inherit"}, {"keepalive", "10,3"}};
-    EXPECT_EQ(legacy_line(other),
-              "7: eoip0@3: link/eoipv6 :: remote 2001:db8::2 "
-              "tunnel-id 5 ttl 64 tos 1 keepalive 10,3\n");
-}
-
-TEST(CommandOutput, OneTableHasBothKinds)
-{
-    Tunnel port = port_of_bridge();
-    port.state = "up";
-    port.heard_s = 119;
-    port.counters = {{"rx_bytes", 1234567},
-                     {"tx_bytes", 999},
-                     {"rx_drop_ecn", 1},
-                     {"rx_drop_martian", 2}};
-    port.options["comment"] = "branch, first floor";
-    const std::vector<Tunnel> all = {link_of_kernel(), port};
-    EXPECT_EQ(
-        table(all, false),
-        "NAME   WHERE   REMOTE         ID    STATE      HEARD  RX    TX   "
-        "DROPS  COMMENT\n"
-        "eoip0  kernel  198.51.100.11  1234  unwatched  -      0     0    0\n"
-        "e1     br0     192.0.2.2      5/0   up         119 s  1.2M  999  "
-        "3      branch, first floor\n");
-    EXPECT_EQ(table({}, false), "");
-}
-
-// What passes in a second; nothing is said of what has begun anew.
-TEST(CommandOutput, TheTableHasRates)
-{
-    std::vector<Tunnel> before = {link_of_kernel(), port_of_bridge()};
-    before[0].counters = {{"rx_bytes", 1000}, {"tx_bytes", 5000}};
-    std::vector<Tunnel> now = before;
-    now[0].counters = {{"rx_bytes", 101000}, {"tx_bytes", 4000}};
-    const std::string text = table(now, false, before, 2);
-    EXPECT_NE(text.find("RX/s   TX/s"), std::string::npos) << text;
-    EXPECT_NE(text.find("50.0k  -"), std::string::npos) << text;
-}
-
-TEST(CommandOutput, NumbersAndAgesAreForPeople)
-{
-    Tunnel port = port_of_bridge();
-    const auto shows = [&port](std::uint64_t bytes, const char *text) {
-        port.counters = {{"rx_bytes", bytes}};
-        const std::string line = table({&port, 1}, false);
-        return line.find(std::string("  ") + text + "  ") != std::string::npos;
-    };
-    EXPECT_TRUE(shows(999, "999"));
-    EXPECT_TRUE(shows(1000, "1.0k"));
-    EXPECT_TRUE(shows(99900, "99.9k"));
-    EXPECT_TRUE(shows(100000, "100k"));
-    EXPECT_TRUE(shows(999600, "1.0M"));
-    EXPECT_TRUE(shows(18000000000000000000U, "18.0E"));
-    const auto heard = [&port](std::uint64_t seconds) {
-        port.heard_s = seconds;
-        const std::string text = everything(port);
-        const auto at = text.find("heard: ");
-        return text.substr(at + 7, text.find('\n', at) - at - 7);
-    };
-    EXPECT_EQ(heard(119), "119 s ago");
-    EXPECT_EQ(heard(120), "2 min ago");
-    EXPECT_EQ(heard(7199), "119 min ago");
-    EXPECT_EQ(heard(7200), "2 h ago");
-    EXPECT_EQ(heard(172800), "2 d ago");
-    port.heard_s.reset();
-    EXPECT_NE(everything(port).find("heard: never\n"), std::string::npos);
-}
-
-// Only states have a colour, and the columns stand as without.
-TEST(CommandOutput, StatesHaveColours)
-{
-    Tunnel port = port_of_bridge();
-    const auto line = [&port](const char *state) {
-        port.state = state;
-        const std::string text = table({&port, 1}, true);
-        return text.substr(text.find('\n') + 1);
-    };
-    EXPECT_NE(line("up").find("\033[32mup\033[0m "), std::string::npos);
-    EXPECT_NE(line("waiting").find("\033[33mwaiting\033[0m "),
-              std::string::npos);
-    EXPECT_NE(line("no-route").find("\033[31mno-route\033[0m "),
-              std::string::npos);
-    EXPECT_EQ(line("unwatched").find('\033'), std::string::npos);
-}
-
-// A name has its address with it, and a peer that is learned.
-TEST(CommandOutput, PeersAreShown)
-{
-    Tunnel port = port_of_bridge();
-    port.options["remote_ip"] = "site.example";
-    port.status = {{"remote_address", "192.0.2.9"}};
-    EXPECT_EQ(port.peer(), "site.example (192.0.2.9)");
-    port.options["remote_ip"] = "learn";
-    port.status = {{"learned_peer", "none"}};
-    EXPECT_EQ(port.peer(), "learn (nobody yet)");
-}
-
-TEST(CommandOutput, DetailsAndDifferencesUseTheUsersWords)
-{
-    const Tunnel before = link_of_kernel();
-    EXPECT_EQ(details(before), "name: eoip0\nifindex: 7\nstate: unwatched\n"
-                               "link-state: up\n"
-                               "tunnel-id: 1234\nremote: 198.51.100.11\n"
-                               "keepalive: none\nlocal: 203.0.113.50\n"
-                               "tos: 0\nttl: inherit\n");
-    Tunnel now = before;
-    EXPECT_EQ(difference(before, now), "");
-    now.link_state = "down";
-    now.options.erase("local_ip");
-    now.options["ttl"] = "9";
-    EXPECT_EQ(difference(before, now),
-              "link-state up -> down, local 203.0.113.50 -> none, "
-              "ttl inherit -> 9");
-}
-
-TEST(CommandOutput, CountersSayWhyFramesWereDropped)
-{
-    Tunnel tunnel = link_of_kernel();
-    tunnel.counters = {{"rx_packets", 0},
-                       {"rx_drop_ip_options", 2},
-                       {"rx_drop_frame_too_short", 0},
-                       {"tx_drop_no_route", 3}};
-    EXPECT_EQ(counters(tunnel),
-              "eoip0\n"
-              "  rx_packets: 0\n"
-              "  rx_drop_ip_options: 2 (the outer IP header carries "
-              "options or extension headers)\n"
-              "  tx_drop_no_route: 3 (the underlay has no route to the remote "
-              "address)\n");
 }
 
 }  // namespace

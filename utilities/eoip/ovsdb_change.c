@@ -35,9 +35,34 @@ find_port(const struct eoip_ovsdb *db, const char *name,
     return NULL;
 }
 
+/* Touches only what differs, so that what somebody else changes at the same
+ * time stays. */
+static void
+set_options(const struct ovsrec_interface *iface, const struct smap *options)
+{
+    struct smap_node *node;
+
+    SMAP_FOR_EACH (node, options) {
+        const char *old = smap_get(&iface->options, node->key);
+
+        if (!old || strcmp(old, node->value)) {
+            ovsrec_interface_update_options_setkey(iface, node->key,
+                                                   node->value);
+        }
+    }
+    SMAP_FOR_EACH (node, &iface->options) {
+        if (!smap_get(options, node->key)) {
+            ovsrec_interface_update_options_delkey(iface, node->key);
+        }
+    }
+}
+
 static void
 set_comment(const struct ovsrec_interface *iface, const char *comment)
 {
+    if (!strcmp(smap_get_def(&iface->external_ids, COMMENT, ""), comment)) {
+        return;
+    }
     if (comment[0]) {
         ovsrec_interface_update_external_ids_setkey(iface, COMMENT, comment);
     } else {
@@ -81,8 +106,7 @@ put_set(struct eoip_ovsdb *db, const struct eoip_change *change)
     if (!iface || !ovsdb_is_eoip(iface)) {
         return xasprintf("%s: the tunnel is gone meanwhile", change->name);
     }
-    ovsrec_interface_verify_options(iface);
-    ovsrec_interface_set_options(iface, change->options);
+    set_options(iface, change->options);
     set_comment(iface, change->comment);
     return NULL;
 }
@@ -266,17 +290,20 @@ static char *
 take_back(struct eoip_ovsdb *db, const struct eoip_change *undo, size_t n,
           char *error)
 {
+    long long int end = ovsdb_deadline(db);
     char *undo_error, *both;
     int64_t next_cfg;
     bool again;
 
     do {
-        undo_error = try_changes(db, undo, n, ovsdb_deadline(db), &next_cfg,
-                                 &again);
-    } while (!undo_error && again
-             && ovsdb_block_until(db, ovsdb_deadline(db)));
-    if (!undo_error) {
+        undo_error = try_changes(db, undo, n, end, &next_cfg, &again);
+    } while (!undo_error && again && ovsdb_idl_is_alive(db->idl)
+             && ovsdb_block_until(db, end));
+    if (!undo_error && !again) {
         return error;
+    }
+    if (!undo_error) {
+        undo_error = ovsdb_connection_error(db);
     }
     both = xasprintf("%s; and it could not be undone: %s", error, undo_error);
     free(error);

@@ -161,6 +161,15 @@ def test_refused(sandbox):
     until(lambda: sandbox.error("a"), "the port is taken")
     says(sandbox, 'e1: key=99999 is out of range: allowed are 0 to 65535, or '
          '"flow"\n')
+    check_equal("eoip list", listed(sandbox, "e1"),
+                f"e1 br0 {ADDRESS['b']} 99999 no-datapath - 0 0 0")
+
+
+def listed(sandbox, name):
+    """The line of a tunnel in `eoip list`, with single blanks."""
+    lines = sandbox.exec("a", program(), "list").splitlines()
+    return next(" ".join(line.split()) for line in lines
+                if line.startswith(f"{name} "))
 
 
 @contextlib.contextmanager
@@ -224,6 +233,8 @@ the kernel has no module eoip, and tunnels on br-k, a bridge of its datapath, ne
     apt install openvswitch-eoip-dkms
     modprobe eoip
 """), f"eoip check says {text}")
+        check_equal("eoip list", listed(sandbox, "e7"),
+                    f"e7 br-k {ADDRESS['b']} 7 no-datapath - 0 0 0")
 
 
 def test_one_tunnel(sandbox):

@@ -5,7 +5,10 @@
 #include "live.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+
+#include "eoip/state.h"
 
 #include "control.h"
 #include "json_values.h"
@@ -61,12 +64,22 @@ void add_live(std::span<Tunnel> tunnels)
         return;
     }
     const Json object = parse_json(reply.text);
+    std::map<std::string, const json *> made;
     for (const json *shown : elements(member(object.get(), "tunnels"))) {
-        const std::string name = text(shown, "name");
-        for (Tunnel &tunnel : tunnels) {
-            if (!tunnel.in_kernel() && tunnel.name == name) {
-                update(tunnel, shown);
-            }
+        made[text(shown, "name")] = shown;
+    }
+    for (Tunnel &tunnel : tunnels) {
+        const auto found = made.find(tunnel.name);
+        if (tunnel.in_kernel()) {
+            continue;
+        }
+        if (found != made.end()) {
+            update(tunnel, found->second);
+        } else if (tunnel.error.empty()) {
+            // As when the datapath of its bridge could not be opened.
+            tunnel.state = state_name(State::no_datapath);
+            tunnel.reason =
+                "the switch has not made the port: its log says why";
         }
     }
 }

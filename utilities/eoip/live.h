@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the switch of this host knows of its tunnels, and the database not yet or
-// not at all: when they were heard, and how much passes.
+// not at all: when they were heard, how much passes, and that a port was not
+// made.
 
 #ifndef EOIP_UTILITIES_LIVE_H
 #define EOIP_UTILITIES_LIVE_H

@@ -167,6 +167,19 @@ e1: its local address 203.0.113.9 is none of this host's
 """)
 
 
+def test_states(sandbox):
+    """What only the switch knows."""
+    sandbox.add_tunnel("a", remote_ip="192.0.2.77", key=7, keepalive="1s,20")
+    until(lambda: called(sandbox) == "e1: no-neighbour: the next hop to "
+          "192.0.2.77 does not tell its MAC address\n",
+          "eoip check does not say no-neighbour", 20)
+    sandbox.vsctl("a", "set", "interface", "e1",
+                  "options:remote_ip=nowhere.example")
+    until(lambda: called(sandbox) == "e1: name-unresolved: no address is known "
+          "of nowhere.example\n",
+          "eoip check does not say name-unresolved", 20)
+
+
 @USERSPACE
 def test_routes_of_the_switch(sandbox):
     """What `ovs/route/add` made is a way, which the kernel does not know."""

@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 
+from eoip_check import says
 from sandbox import ADDRESS, TOP, Skip, check, check_equal, run, until
 from test_two_switches import flow_based
 
@@ -298,10 +299,28 @@ def test_device_off(sandbox):
           "eoip/show does not say that it is off")
     check(not sandbox.can_ping("host-a", ADDRESS["host-b"]),
           "a ping arrived although eoip_sys is off")
+    says(sandbox, "e1: no-datapath: the device eoip_sys is off: ip link set "
+         "eoip_sys up\n")
     sandbox.exec("a", "ip", "link", "set", "eoip_sys", "up")
     sandbox.ping()
     until(lambda: "no-datapath" not in sandbox.appctl("a", "eoip/show"),
           "eoip/show says that it is off")
+
+
+def test_device_gone(sandbox):
+    """Somebody removes it."""
+    sandbox.add_tunnels(key=1234)
+    sandbox.ping()
+    sandbox.exec("a", "ip", "link", "del", "eoip_sys")
+    text = ("no-datapath: the kernel has no device eoip_sys any more: restart "
+            "the switch")
+    until(lambda: text in sandbox.appctl("a", "eoip/show"),
+          "eoip/show does not say that it is gone")
+    until(lambda: sandbox.get("a", "e1", "link_state") == "down",
+          "the link is not down")
+    says(sandbox, f"e1: {text}\n")
+    sandbox.restart("a")
+    sandbox.ping()
 
 
 def test_routing_rule(sandbox):

@@ -214,6 +214,26 @@ def noticed(sandbox):
     return (keepalive["heard_ago_ms"] - keepalive["state_age_ms"]) / 1000
 
 
+def test_states_of_the_peer(sandbox):
+    """The word for each, in eoip/show and in the database."""
+    def wait_for_word(word, seconds=10):
+        until(lambda: sandbox.shown("a")["tunnels"][0]["state"] == word,
+              f"eoip/show does not say {word}", seconds + SLACK)
+        until(lambda: f"state={word}" in sandbox.get("a", "e1", "status")
+              .replace('"', ""), f"the status does not say {word}")
+
+    with Peer(sandbox) as peer:
+        add(sandbox, "1s,5")
+        wait_for_word("waiting")
+        peer.send(keepalive(100))
+        wait_for_word("up", 2)
+        wait_for_word("silent")
+        sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=none")
+        wait_for_word("unwatched")
+        sandbox.vsctl("a", "set", "interface", "e1", "options:remote_ip=learn")
+        wait_for_word("learning")
+
+
 # RouterOS: keepalive
 def test_peer_comes_and_goes(sandbox):
     """Only keepalives: silence takes the link down after interval x retries,
@@ -248,9 +268,13 @@ def test_peer_comes_and_goes(sandbox):
 
 
 def test_frames_are_signs_of_life(sandbox):
-    """A peer that sends frames, but no keepalives, is there."""
-    add(sandbox, "1s,2")
+    """A peer that sends frames, but no keepalives, is there; when none is due,
+    too."""
+    add(sandbox, "300s,2")
     with Peer(sandbox) as peer:
+        with peer.sending([ARP_IN_TUNNEL_100], 0.3):
+            wait_for(sandbox, "up", 3 + SLACK)
+        sandbox.vsctl("a", "set", "interface", "e1", "options:keepalive=1s,2")
         wait_for(sandbox, "down")
         with peer.sending([ARP_IN_TUNNEL_100], 0.3):
             wait_for(sandbox, "up", 3)

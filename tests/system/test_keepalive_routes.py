@@ -190,15 +190,22 @@ def test_not_a_port(sandbox):
         wait_for_state(sandbox, "not-a-port", why, "down")
 
 
-@only("system", "the userspace datapath asks by itself")
-def test_neighbour_of_the_kernel(sandbox):
-    """The kernel has asked for the MAC of a peer that does not answer."""
+def test_no_neighbour(sandbox):
+    """Who sends, the kernel or the switch, has asked for the MAC of a peer that
+    does not answer."""
     nobody = "192.0.2.77"
     sandbox.add_tunnel("a", remote_ip=nobody, key=100, keepalive="1s,10")
     until(lambda: tunnel_of(sandbox)["state"] == "no-neighbour",
           "eoip/show does not say no-neighbour", 20)
     check_equal("the reason", tunnel_of(sandbox)["reason"],
                 f"the next hop to {nobody} does not tell its MAC address")
+    check_equal("link_state", tunnel_of(sandbox)["link_state"], "up")
+
+
+def test_name_unresolved(sandbox):
+    sandbox.add_tunnel("a", remote_ip="nowhere.example", key=100)
+    wait_for_state(sandbox, "name-unresolved",
+                   "no address is known of nowhere.example", "down")
 
 
 @only("system", "only then the kernel sends")

@@ -5,6 +5,7 @@ Site a is the reader's switch, and its port to the hosts is eth1 as in the
 pages; site b plays the router.  What a block is and how it is marked says
 pages.py."""
 
+import json
 import os
 import re
 import shutil
@@ -136,7 +137,8 @@ def test_readme(sandbox):
     sandbox.add_tunnel("b", remote_ip=ADDRESS["a"], key=1234)
     count = pages.run_page(sandbox, "README.md")
     sandbox.ping()
-    check("1234  up" in sandbox.exec("a", "eoip", "list"), "it is not up")
+    until(lambda: json.loads(sandbox.exec("a", "eoip", "list", "--json"))[0][
+        "state"] == "up", "eoip list does not say that it is up")
     return f"{count} lines"
 
 

@@ -12,11 +12,13 @@
 #include "versions.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "eoip/age.h"
 #include "util.h"
 #include <config.h>
 extern "C" {
@@ -247,9 +249,9 @@ std::string text(const json *object, const char *name)
 }
 
 // A number of milliseconds.
-std::string seconds(const json *object, const char *name)
+std::string age(const json *object, const char *name)
 {
-    return std::to_string(number(object, name) / 1000) + " s";
+    return age_text(static_cast<std::uint64_t>(number(object, name)) / 1000);
 }
 
 std::string keepalive_text(const json *keepalive)
@@ -262,9 +264,9 @@ std::string keepalive_text(const json *keepalive)
     std::string line = text(keepalive, "interval") + " s x "
                        + text(keepalive, "retries") + ", "
                        + text(keepalive, "state") + " for "
-                       + seconds(keepalive, "state_age_ms");
+                       + age(keepalive, "state_age_ms");
     line += get(keepalive, "heard_ago_ms")
-                ? ", heard " + seconds(keepalive, "heard_ago_ms") + " ago"
+                ? ", heard " + age(keepalive, "heard_ago_ms") + " ago"
                 : ", never heard";
     if (get(keepalive, "error")) {
         line += ", not sent: " + text(keepalive, "error");
@@ -277,8 +279,8 @@ std::string learning_text(const json *learning)
     if (!get(learning, "peer")) {
         return "nobody yet, takes the first who speaks";
     }
-    return text(learning, "peer") + " for " + seconds(learning, "peer_age_ms")
-           + ", silent for " + seconds(learning, "silent_ms")
+    return text(learning, "peer") + " for " + age(learning, "peer_age_ms")
+           + ", silent for " + age(learning, "silent_ms")
            + ", free for others after " + text(learning, "learn_after") + " s";
 }
 

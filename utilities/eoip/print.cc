@@ -10,6 +10,7 @@
 #include <map>
 #include <vector>
 
+#include "eoip/age.h"
 #include "eoip/drops.h"
 #include "values.h"
 
@@ -32,15 +33,6 @@ using Row = std::vector<std::string>;
                                                                  : "%.0f",
                   number);
     return text + (thousands ? std::string(1, kLetters[thousands - 1]) : "");
-}
-
-// "3 s", "5 min" and so on.
-[[nodiscard]] std::string age(std::uint64_t seconds)
-{
-    return seconds < 120       ? std::to_string(seconds) + " s"
-           : seconds < 7200    ? std::to_string(seconds / 60) + " min"
-           : seconds < 172800 ? std::to_string(seconds / 3600) + " h"
-                               : std::to_string(seconds / 86400) + " d";
 }
 
 [[nodiscard]] const Tunnel *same_in(std::span<const Tunnel> tunnels,
@@ -90,7 +82,7 @@ using Row = std::vector<std::string>;
         rows.push_back({tunnel.name,
                         tunnel.in_kernel() ? "kernel" : tunnel.bridge,
                         tunnel.peer(), tunnel.id(), tunnel.state,
-                        tunnel.heard_s ? age(*tunnel.heard_s) : "-",
+                        tunnel.heard_s ? age_text(*tunnel.heard_s) : "-",
                         traffic(tunnel, "rx_bytes", before, seconds),
                         traffic(tunnel, "tx_bytes", before, seconds),
                         human(static_cast<double>(tunnel.drops())),
@@ -170,7 +162,7 @@ std::string everything(const Tunnel &tunnel)
 {
     const std::string counted = counters(tunnel);
     return details(tunnel) + "heard: "
-           + (tunnel.heard_s ? age(*tunnel.heard_s) + " ago" : "never") + "\n"
+           + (tunnel.heard_s ? age_text(*tunnel.heard_s) + " ago" : "never") + "\n"
            + counted.substr(counted.find('\n') + 1);
 }
 

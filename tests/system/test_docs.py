@@ -189,7 +189,7 @@ def test_userspace(sandbox):
           "br-phy has not the MAC address of eth0")
     sandbox.set_neighbour("b", ADDRESS["a"], mac)
     sandbox.exec("b", *"ip neigh flush dev br-phy".split())
-    sandbox.add_tunnels(key=1234)
+    sandbox.add_tunnels(key=1234, keepalive="1s,9")
     sandbox.ping()
     sandbox.tcp_both_ways()
     said = sandbox.try_exec("a", "eoip", "check").stdout
@@ -197,7 +197,23 @@ def test_userspace(sandbox):
     check(not hears_twice(sandbox), "the host hears twice")
     sandbox.exec("a", *"nft delete table netdev eoip".split())
     until(lambda: hears_twice(sandbox), "without the table it hears once, too")
+    check_keepalives_count_once(sandbox)
     return f"{count} lines"
+
+
+def check_keepalives_count_once(sandbox):
+    def heard():
+        return sandbox.statistics("a")["rx_keepalives"]
+
+    def sent():
+        return sandbox.statistics("b")["tx_keepalives"]
+
+    sent_before, heard_before = sent(), heard()
+    until(lambda: heard() >= heard_before + 4, "no keepalives come", 30)
+    heard_now = heard()
+    # One may be on its way at the beginning.
+    check(heard_now - heard_before <= sent() - sent_before + 1,
+          "keepalives are counted twice")
 
 
 def hears_twice(sandbox):

@@ -60,6 +60,12 @@ cut_for_mtu(const Ipv4Fields &ip, const Buffer &payload, std::size_t mtu)
     return Packet().ipv4(ip).frame(payload).bytes();
 }
 
+// A fragment with 'n_bytes' of anything behind the header.
+[[nodiscard]] inline Buffer fragment(Ipv4Fields ip, std::size_t n_bytes)
+{
+    return Packet().ipv4(ip).frame(n_bytes).bytes();
+}
+
 // What 'counters' says, without the zeros.
 [[nodiscard]] inline std::string text(const ReassemblyCounters &counters)
 {

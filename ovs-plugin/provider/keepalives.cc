@@ -19,6 +19,7 @@
 
 #include "changed_netdevs.h"
 #include "keepalive_sender.h"
+#include "noted_tunnels.h"
 #include "state_report.h"
 #include "tunnel.h"
 
@@ -50,8 +51,8 @@ constexpr Time kRound{100};         // The least time between two rounds.
 constexpr Time kLook{1000};         // Between two looks for a frame.
 constexpr Time kBusy{10};           // When to ask a netdev again that is busy.
 constexpr std::size_t kBatch = 64;  // Tunnels served at a time.
-constexpr unsigned kAsked = 3;      // Times, a second apart, that a next hop
-                                    // is asked before it is called silent.
+constexpr Time kAsk{1000};          // Between two questions to a next hop.
+constexpr unsigned kAsked = 3;      // Of them before it is called silent.
 
 // Guards what is below it, and the second half of every KeepaliveState.
 std::mutex mutex;
@@ -61,9 +62,7 @@ const eoip_keepalive_calls *calls;
 
 std::atomic<bool> somebody_learns{false};  // Or has at some time.
 
-// Tunnels whose urgent keepalive has come, linked by 'next_noted'; each is
-// there once, while 'is_noted'.  Any thread adds, the mutex guards taking.
-std::atomic<eoip_tunnel *> noted{nullptr};
+NotedTunnels noted;  // Those whose urgent keepalive has come.
 
 seq *queue_seq;  // Something is due before the others.
 
@@ -150,37 +149,18 @@ void take_heard(eoip_tunnel *tunnel)
     }
 }
 
-// Any thread: has the thread of this file look at the tunnel at once.
-void note_heard(eoip_tunnel *tunnel)
-{
-    KeepaliveState &state = tunnel->keepalive;
-
-    if (state.is_noted.exchange(true)) {
-        return;
-    }
-    eoip_tunnel *first = noted.load();
-    do {
-        state.next_noted = first;
-    } while (!noted.compare_exchange_weak(first, tunnel));
-    seq_change(queue_seq);
-}
-
-// Does so, with the mutex held.
+// Looks at those that were noted, with the mutex held.
 void take_noted()
 {
-    eoip_tunnel *tunnel = noted.exchange(nullptr);
-
-    while (tunnel) {
+    noted.take([](eoip_tunnel *tunnel) {
         KeepaliveState &state = tunnel->keepalive;
-        eoip_tunnel *next = state.next_noted;
-        state.is_noted = false;  // Before what is read of what was heard.
+
         if (state.netdev) {
             const auto before = state.machine.state();
             take_heard(tunnel);
             settle(tunnel, before);
         }
-        tunnel = next;
-    }
+    });
 }
 
 // What became of a keepalive: 'not_sent' tells why it was not sent, or is
@@ -397,17 +377,26 @@ void eoip_keepalive_set_port(eoip_tunnel *tunnel, const ofport_dpif *port)
     tunnel->keepalive.port = port;
 }
 
-void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *path)
+void eoip_keepalive_set_path(eoip_tunnel *tunnel, const eoip_path *found)
 {
     const std::lock_guard lock(mutex);
     KeepaliveState &state = tunnel->keepalive;
     const auto before = state.machine.state();
+    const bool asks = found->asks_neighbour || found->no_neighbour;
+    eoip_path path = *found;
 
-    if (std::memcmp(&state.path, path, sizeof *path) != 0) {
-        state.path = *path;
+    // Who is silent is so until he answers: the kernel says that only from
+    // when it gives up to the next packet, for which it asks once more.
+    state.asks_since = asks ? std::min(state.asks_since, now()) : Time::max();
+    path.no_neighbour |=
+        asks && (state.path.no_neighbour
+                 || now() - state.asks_since >= kAsked * kAsk);
+    path.asks_neighbour = false;
+    if (std::memcmp(&state.path, &path, sizeof path) != 0) {
+        state.path = path;
         state.asked = 0;
     }
-    if (path->in_kernel && tunnel->setup().learns()) {
+    if (path.in_kernel && tunnel->setup().learns()) {
         somebody_learns = true;
     }
     state.machine.can_be_sent(now());
@@ -430,8 +419,8 @@ void eoip_keepalive_heard(eoip_tunnel *tunnel)
     KeepaliveState &state = tunnel->keepalive;
 
     state.heard_at.store(now().count(), std::memory_order_relaxed);
-    if (state.eager.load(std::memory_order_relaxed)) {
-        note_heard(tunnel);
+    if (state.eager.load(std::memory_order_relaxed) && noted.add(tunnel)) {
+        seq_change(queue_seq);
     }
 }
 

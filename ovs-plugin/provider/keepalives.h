@@ -94,7 +94,7 @@ struct KeepaliveState {
     // What any thread may read or say.
     std::atomic<Time::rep> heard_at{0};  // Last keepalive; 0: none yet.
     std::atomic<bool> eager{false};      // The next one is urgent,
-    std::atomic<bool> is_noted{false};   // and has come: see note_heard().
+    std::atomic<bool> is_noted{false};   // and has come: see NotedTunnels.
     eoip_tunnel *next_noted = nullptr;
     std::atomic<bool> link_is_up{true};
     std::atomic<long long> resets{0};  // Times that the link changed.
@@ -111,6 +111,7 @@ struct KeepaliveState {
     eoip_path path{};
     State state = State::waiting;  // As last told to others.
     unsigned asked = 0;    // Times in a row that the next hop did not answer.
+    Time asks_since = Time::max();  // The kernel asks it; max() if not.
     std::string not_sent;  // Why the last one was not sent, or empty.
 };
 

@@ -104,13 +104,13 @@ get_route(const struct in6_addr *to, const struct in6_addr *from,
     return error;
 }
 
-/* True if the kernel has asked the next hop, and it does not answer. */
-static bool
-is_silent(const struct route *route)
+/* What the kernel knows of the next hop: it asks while there is something to
+ * send, and begins anew when nobody has answered. */
+static void
+look_at_neighbour(const struct route *route, struct eoip_path *path)
 {
     struct ofpbuf request, *reply;
     struct ndmsg *ndm;
-    bool silent = false;
 
     ofpbuf_init(&request, 0);
     nl_msg_put_nlmsghdr(&request, sizeof *ndm, RTM_GETNEIGH, NLM_F_REQUEST);
@@ -120,11 +120,11 @@ is_silent(const struct route *route)
     put_address(&request, NDA_DST, &route->next_hop);
     if (!nl_transact(NETLINK_ROUTE, &request, &reply)) {
         ndm = ofpbuf_at(reply, NLMSG_HDRLEN, sizeof *ndm);
-        silent = ndm && ndm->ndm_state & NUD_FAILED;
+        path->asks_neighbour = ndm && ndm->ndm_state & NUD_INCOMPLETE;
+        path->no_neighbour = ndm && ndm->ndm_state & NUD_FAILED;
         ofpbuf_delete(reply);
     }
     ofpbuf_uninit(&request);
-    return silent;
 }
 
 /* True if the kernel has said so.  Else it was not asked, for lack of a
@@ -175,7 +175,7 @@ eoip_kernel_path(const char *tunnels, const struct in6_addr *remote,
         char name[IF_NAMESIZE];
 
         path->obstacle = EOIP_PATH_OPEN;
-        path->no_neighbour = is_silent(&route);
+        look_at_neighbour(&route, path);
         if (if_indextoname(route.device, name)) {
             ovs_strlcpy_arrays(path->device, name);
         }

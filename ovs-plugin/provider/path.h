@@ -30,7 +30,8 @@ enum eoip_obstacle {
 struct eoip_path {
     enum eoip_obstacle obstacle;
     bool in_kernel;         /* A port of the kernel's datapath. */
-    bool no_neighbour;      /* The kernel knows that the next hop is silent. */
+    bool asks_neighbour;    /* The kernel asks the next hop for its MAC, */
+    bool no_neighbour;      /* or knows that it is silent. */
     char device[IFNAMSIZ];  /* Where the route leads, or "". */
     char bridge[IFNAMSIZ];  /* Whose port that is, or "". */
 };

@@ -172,12 +172,12 @@ def test_states(sandbox):
     sandbox.add_tunnel("a", remote_ip="192.0.2.77", key=7, keepalive="1s,20")
     until(lambda: called(sandbox) == "e1: no-neighbour: the next hop to "
           "192.0.2.77 does not tell its MAC address\n",
-          "eoip check does not say no-neighbour", 20)
+          "eoip check does not say no-neighbour", 60)
     sandbox.vsctl("a", "set", "interface", "e1",
                   "options:remote_ip=nowhere.example")
     until(lambda: called(sandbox) == "e1: name-unresolved: no address is known "
           "of nowhere.example\n",
-          "eoip check does not say name-unresolved", 20)
+          "eoip check does not say name-unresolved", 60)
 
 
 @USERSPACE

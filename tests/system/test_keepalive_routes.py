@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import time
 
 from sandbox import (ADDRESS, ADDRESS6, DATAPATH, UNDERLAY_DEVICE, check,
                      check_equal, only, until)
@@ -194,12 +195,17 @@ def test_no_neighbour(sandbox):
     """Who sends, the kernel or the switch, has asked for the MAC of a peer that
     does not answer."""
     nobody = "192.0.2.77"
-    sandbox.add_tunnel("a", remote_ip=nobody, key=100, keepalive="1s,10")
+    sandbox.add_tunnel("a", remote_ip=nobody, key=100, keepalive="1s,100")
     until(lambda: tunnel_of(sandbox)["state"] == "no-neighbour",
-          "eoip/show does not say no-neighbour", 20)
+          "eoip/show does not say no-neighbour", 60)
     check_equal("the reason", tunnel_of(sandbox)["reason"],
                 f"the next hop to {nobody} does not tell its MAC address")
     check_equal("link_state", tunnel_of(sandbox)["link_state"], "up")
+    # Who asks begins anew again and again.
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        check_equal("the state later", tunnel_of(sandbox)["state"],
+                    "no-neighbour")
 
 
 def test_name_unresolved(sandbox):

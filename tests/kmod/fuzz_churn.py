@@ -23,7 +23,7 @@ import time
 sys.dont_write_bytecode = True
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS.parent / "utilities"))
-import fuzz_netlink  # noqa: E402
+import fuzz_messages  # noqa: E402
 import fuzz_packets  # noqa: E402
 import fuzz_spaces  # noqa: E402
 import netns_socket  # noqa: E402
@@ -63,7 +63,7 @@ def inside(netns, *words, text=""):
 def add_eoip(netns, name, **values):
     """A device of ours, made without `ip`, which need not know the kind."""
     with netns_socket.inside(netns):
-        return fuzz_netlink.add_device(name, **values)
+        return fuzz_messages.add_device(name, **values)
 
 
 def quiet_failures():

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 
+import fuzz_messages
 import fuzz_netlink
 import fuzz_packets
 import netns_socket
@@ -126,8 +127,8 @@ def foreign_root(rng, moved):
            "address add 198.51.100.1/24 dev d0",
            "address add fd02::1/64 dev d0", "link set d0 up",
            f"link set {moved} up"])
-    fuzz_netlink.add_device("fz0", ID=5, REMOTE="198.51.100.2")
-    fuzz_netlink.add_device("fz1", ID=6, REMOTE="fd02::2")
+    fuzz_messages.add_device("fz0", ID=5, REMOTE="198.51.100.2")
+    fuzz_messages.add_device("fz1", ID=6, REMOTE="fd02::2")
     batch(["link set fz0 up", "link set fz1 up"])
     worker = fuzz_netlink.Worker(rng)
     for _ in range(30):
@@ -146,15 +147,15 @@ def foreign_root(rng, moved):
 
 def repoint(netlink, name):
     """Asks for another remote address.  0 or an errno."""
-    data = fuzz_netlink.attribute(fuzz_netlink.ATTRIBUTES["REMOTE"][0],
+    data = fuzz_messages.attribute(fuzz_messages.ATTRIBUTES["REMOTE"][0],
                                   socket.inet_aton("192.0.2.77"))
-    info = fuzz_netlink.attribute(fuzz_netlink.IFLA_INFO_KIND, b"eoip\0") \
-        + fuzz_netlink.attribute(fuzz_netlink.IFLA_INFO_DATA, data)
+    info = fuzz_messages.attribute(fuzz_messages.IFLA_INFO_KIND, b"eoip\0") \
+        + fuzz_messages.attribute(fuzz_messages.IFLA_INFO_DATA, data)
     return netlink.request(
-        fuzz_netlink.RTM_NEWLINK, 0, fuzz_netlink.link(
-            fuzz_netlink.attribute(fuzz_netlink.IFLA_IFNAME,
+        fuzz_messages.RTM_NEWLINK, 0, fuzz_messages.link(
+            fuzz_messages.attribute(fuzz_messages.IFLA_IFNAME,
                                    name.encode() + b"\0")
-            + fuzz_netlink.attribute(fuzz_netlink.IFLA_LINKINFO, info)))[0]
+            + fuzz_messages.attribute(fuzz_messages.IFLA_LINKINFO, info)))[0]
 
 
 def send(rng, device, counts):

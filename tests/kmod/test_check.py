@@ -263,6 +263,11 @@ def test_over_itself(bed):
     says(bed, """\
 e1: the way to 192.0.2.2 leads through br0, and the tunnel is a port of that bridge: its packets come back into it; give the underlay a device or bridge of its own
 """)
+    bed.ip("a", "link set e1 nomaster", "route del 192.0.2.2/32 dev br0",
+           "route add 192.0.2.2/32 dev e1")
+    says(bed, """\
+e1: the way to 192.0.2.2 leads through e1, the tunnel itself: its packets come back into it; give the underlay a device or bridge of its own
+""")
 
 
 def test_address_on_port(bed):

@@ -21,32 +21,23 @@
 
 #include <config.h>
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "csum.h"
 #include "dp-packet.h"
 #include "dpif.h"
-#include "eoip-hooks.h"
 #include "eoip/wire6.h"
-#include "reassemblers.h"
-#include "netdev-eoip.h"
-#include "tunnel.h"
-#include "fatal-signal.h"
 #include "flow.h"
 #include "headers.h"
 #include "netdev.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
 #include "packets.h"
-#include "smap.h"
-#include "sset.h"
+#include "packets_books.h"
+#include "reassemblers.h"
 #include "timeval.h"
-#include "openvswitch/vlog.h"
 
 enum {
-    LOCAL, EOIP, GRE, IP6GRE, WIRE, /* Ports of the datapath. */
-    KEY = 100,
     /* OVS counts the bytes of a packet's block in 16 bits. */
     PACKET_MAX = UINT16_MAX - 135,
     PIECES_MAX = 2048,          /* Of one frame, on the smallest underlay. */
@@ -81,18 +72,6 @@ static const struct in6_addr ipv6[2] = {
     { .s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 2 } },
 };
 
-/* Tunnels over IPv4 and over IPv6, and the provider's side of them. */
-static struct netdev *netdevs[2];
-
-/* Since the program began. */
-static struct {
-    uint64_t received;          /* Packets that pop was given, */
-    uint64_t frames;            /* and what came out: frames, */
-    uint64_t passed;            /* and what is of others. */
-    uint64_t sent;              /* Frames that push was given. */
-    uint64_t whole, fragmented; /* And how they left. */
-} books;
-
 /* The frame that was sent last, and how often it has come back. */
 static const uint8_t *expected;
 static size_t expected_bytes;
@@ -102,139 +81,11 @@ static size_t n_came_back;
 static struct dp_packet *pieces[PIECES_MAX];
 static size_t n_pieces;
 
-#define REQUIRE(CONDITION)                                              \
-    do {                                                                \
-        if (!(CONDITION)) {                                             \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__,  \
-                    #CONDITION);                                        \
-            abort();                                                    \
-        }                                                               \
-    } while (0)
-
-static struct netdev *
-open_tunnel(const char *name, const char *remote)
-{
-    struct smap options = SMAP_INITIALIZER(&options);
-    struct netdev *netdev;
-    char *error = NULL;
-
-    smap_add(&options, "remote_ip", remote);
-    smap_add_format(&options, "key", "%d", KEY);
-    smap_add(&options, "keepalive", "none");
-    smap_add(&options, "clamp_tcp_mss", "true");
-    REQUIRE(!netdev_open(name, "eoip", &netdev));
-    if (netdev_set_config(netdev, &options, &error)) {
-        ovs_fatal(0, "%s: %s", name, error);
-    }
-    smap_destroy(&options);
-    return netdev;
-}
-
-/* From now on the tunnels of 'type' are at 'port'. */
-static void
-add_port(const char *name, const char *type, uint32_t port)
-{
-    struct netdev *netdev;
-
-    REQUIRE(!netdev_open(name, type, &netdev));
-    eoip_hooks->port_added(netdev, u32_to_odp(port), NULL);
-    netdev_close(netdev);
-}
-
 int
 LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
 {
-    struct sset types = SSET_INITIALIZER(&types);
-    struct smap settings = SMAP_INITIALIZER(&settings);
-
-    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
-    /* The alarm is libFuzzer's, which takes what nobody else has taken. */
-    fatal_signal_init();
-    signal(SIGALRM, SIG_DFL);
-    eoip_provider_register();
-    dp_enumerate_types(&types);
-    netdev_enumerate_types(&types);
-    sset_destroy(&types);
-
-    netdevs[0] = open_tunnel("e4", "192.0.2.1");
-    netdevs[1] = open_tunnel("e6", "2001:db8::1");
-    add_port("p4", "eoip", EOIP);
-    add_port("g4", "gre", GRE);
-    add_port("g6", "ip6gre", IP6GRE);
-
-    /* What waits is let go of below, not because this process is slow. */
-    smap_add(&settings, "eoip-reassembly-timeout", "60000");
-    eoip_hooks->begin_config(&settings, NULL);
-    smap_destroy(&settings);
+    books_open();
     return 0;
-}
-
-/* What is counted as dropped, by all tunnels and for what no tunnel claims. */
-struct drops {
-    uint64_t rx, tx;
-};
-
-static struct drops
-count_drops(void)
-{
-    struct drops drops = { 0, 0 };
-    struct eoip_counters unclaimed;
-
-    eoip_tunnel_get_counters(NULL, &unclaimed);
-    for (int i = 0; i < EOIP_N_DROPS; i++) {
-        *(eoip_drop_is_rx(i) ? &drops.rx : &drops.tx) += unclaimed.drops[i];
-    }
-    for (int i = 0; i < 2; i++) {
-        struct netdev_stats stats;
-
-        REQUIRE(!netdev_get_stats(netdevs[i], &stats));
-        drops.rx += stats.rx_dropped;
-        drops.tx += stats.tx_dropped;
-    }
-    return drops;
-}
-
-/* Of received packets, without those of reassembly. */
-static uint64_t
-count_packet_drops(void)
-{
-    uint64_t n = count_drops().rx;
-    struct eoip_reassembly reassembly;
-
-    eoip_reassembly_get(&reassembly);
-    for (int i = 0; i < EOIP_N_DROPS; i++) {
-        n -= reassembly.drops[i];
-    }
-    return n;
-}
-
-static uint64_t
-count_keepalives(void)
-{
-    struct eoip_counters counters;
-    uint64_t n;
-
-    eoip_tunnel_get_counters(NULL, &counters);
-    n = counters.rx_keepalives;
-    for (int i = 0; i < 2; i++) {
-        eoip_tunnel_get_counters(netdev_eoip_tunnel(netdevs[i]), &counters);
-        n += counters.rx_keepalives;
-    }
-    return n;
-}
-
-static void
-check_books(void)
-{
-    struct eoip_reassembly reassembly;
-    struct drops drops = count_drops();
-
-    eoip_reassembly_get(&reassembly);
-    REQUIRE(books.received + reassembly.packets
-            == books.frames + books.passed + count_keepalives() + drops.rx
-               + reassembly.fragments + reassembly.duplicates
-               + reassembly.unwanted + reassembly.waiting_fragments);
-    REQUIRE(books.sent == books.whole + books.fragmented + drops.tx);
 }
 
 /* A frame has come out of pop: the header is still before it. */
@@ -308,11 +159,11 @@ static void
 pop(struct dp_packet_batch *batch, bool should_steal)
 {
     const struct eoip_pop action = { u32_to_odp(EOIP), u32_to_odp(LOCAL) };
-    uint64_t counted = count_packet_drops(), returned;
+    uint64_t counted = books_packet_drops(), returned;
 
     books.received += dp_packet_batch_size(batch);
     returned = eoip_hooks->pop(batch, &action, should_steal, execute, NULL);
-    counted = count_packet_drops() - counted;
+    counted = books_packet_drops() - counted;
     /* What the others' own functions drop they count nowhere. */
     REQUIRE(returned >= counted);
     books.passed += returned - counted;
@@ -320,7 +171,7 @@ pop(struct dp_packet_batch *batch, bool should_steal)
         dp_packet_delete_batch(batch, true);
     }
     dp_packet_batch_init(batch);
-    check_books();
+    books_check();
 }
 
 /* Adds 'packet' to 'batch', with what the datapath knows of it, if a rule of
@@ -528,7 +379,7 @@ send_frame(uint8_t how)
         &batch, dp_packet_clone_data_with_headroom(frame, n, headroom));
     pkt_metadata_init(&batch.packets[0]->md, LOCAL);
     books.sent++;
-    dropped = count_drops().tx;
+    dropped = books_tx_drops();
     if (!eoip_push(NULL, &batch, false, actions.data, actions.size,
                    execute)) {
         REQUIRE(dp_packet_batch_size(&batch) == 1);
@@ -538,7 +389,7 @@ send_frame(uint8_t how)
         books.fragmented += n_pieces > 0;
     }
     ofpbuf_uninit(&actions);
-    dropped = count_drops().tx - dropped;
+    dropped = books_tx_drops() - dropped;
     sent_pieces = dp_packet_batch_size(&batch) + n_pieces;
     REQUIRE(dropped == (sent_pieces == 0));
 
@@ -580,6 +431,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     pop(&batch, true);
     /* Fragments that still wait are dropped under a name. */
     REQUIRE(!eoip_reassembly_expire(time_msec() + 60000));
-    check_books();
+    books_check();
     return 0;
 }

@@ -6,7 +6,8 @@ A block says behind its language what is done with it:
     sh a            run at that place of the sandbox: a, b, host-a, host-b, or
                     "top", the folder of the source
     sh a datapath=D run there if the sandbox has that datapath, netdev or system
-    sh by=FILE,...  run elsewhere: every word of it is in one of the FILEs
+    sh by=FILE,...  run elsewhere: every word of it is in one of the FILEs, or
+                    one of them takes the block from "{TOP}/PAGE"
     text            after a block that is run: lines of its output, "..." for
                     anything; elsewhere a drawing
     routeros        for a router; its words are checked
@@ -106,6 +107,8 @@ def check_run_elsewhere(block):
     for path in block.by[0]:
         with open(f"{TOP}/{path}", encoding="utf-8") as file:
             text += file.read()
+    if f"{{TOP}}/{block.where.partition(':')[0]}" in text:
+        return
     for line in block.commands():
         for word in line.partition("#")[0].split():
             name = word.rpartition("../")[2]

@@ -9,9 +9,10 @@ import shutil
 import tempfile
 
 import modules
+import netns_socket
 import test_coexistence
 import test_command
-from bed import INNER, MAC, UNDERLAY
+from bed import INNER, MAC, UNDERLAY, Echo
 from sandbox import Skip, check, check_equal, until
 
 NOTHING = "nothing wrong found\n"
@@ -232,16 +233,57 @@ e1: what 192.0.2.2 sends to u is dropped there, as the way back leads through an
 """)
 
 
+def crosses(bed, where, size):
+    """Whether a ping of `size` bytes of IP gets from there to b and back."""
+    with netns_socket.inside(bed.netns(where)), \
+            Echo(INNER["b"], size - 28, True) as echo:
+        return echo.answered(2)
+
+
 def test_link_in_a_bridge(bed):
-    """Its MTU is that of a frame in one piece, and the other ports' is not."""
+    """Its MTU is that of a frame in one piece, and the other ports' is not:
+    their longer frames are lost, and nothing of the bridge counts them."""
     bed.tunnel("a", interval=10)
+    bed.tunnel("b", interval=10, mtu=1500, address=INNER["b"])
     silent(bed)
     bridge(bed, "p")
     bed.ip("a", "link set e1 master br0")
+    bed.add_namespace("guest")
+    bed.ip("a", f"link set p-end netns {bed.netns('guest')}")
+    bed.ip("guest", "link set p-end up", "addr add 10.0.0.3/24 dev p-end")
+    bed.ping("guest", INNER["b"], 1430, True)
+
+    def drops():
+        return [bed.statistics("a", name)[count] for name in ("p", "br0", "e1")
+                for count in ("rx_dropped", "rx_errors", "tx_dropped",
+                              "tx_errors")]
+
+    before = drops()
+    check(not crosses(bed, "guest", 1500), "1500 bytes cross 1458")
+    check_equal("what p, br0 and e1 count as dropped", drops(), before)
     mended(bed, """\
 e1: has an MTU of 1458, and p of the same bridge br0 one of 1500: the bridge drops longer frames without a count
     ip link set e1 mtu 1500
 """)
+    check(crosses(bed, "guest", 1500), "1500 bytes do not cross 1500")
+
+
+def test_bridge_with_an_mtu(bed):
+    """One that was told its own: only then it has not its ports' lowest."""
+    bed.tunnel("a", interval=10)
+    bed.tunnel("b", interval=10, mtu=1500, address=INNER["b"])
+    bridge(bed)
+    bed.ip("a", "link set e1 master br0", f"addr add {INNER['a']}/24 dev br0")
+    bed.ping("a", None, 1430, True)
+    check_equal("MTU of br0", bed.link("a", "br0").mtu, 1458)
+    silent(bed)
+    bed.ip("a", "link set br0 mtu 1500")
+    check(not crosses(bed, "a", 1500), "1500 bytes cross 1458")
+    mended(bed, """\
+e1: has an MTU of 1458, and its bridge br0 one of 1500: the bridge drops longer frames without a count
+    ip link set e1 mtu 1500
+""")
+    check(crosses(bed, "a", 1500), "1500 bytes do not cross 1500")
 
 
 def test_loop(bed):

@@ -170,7 +170,8 @@ TEST(Check, FindsFramesThatDoNotFitThePath)
     EXPECT_NE(found(facts).find("takes 1499: "), std::string::npos);
     facts = healthy_link();
     facts.tunnels[0].options["dont_fragment"] = "inherit";
-    facts.devices["e1"].mtu = facts.devices["eth1"].mtu = 1459;
+    facts.devices["e1"].mtu = facts.devices["eth1"].mtu =
+        facts.devices["br1"].mtu = 1459;
     EXPECT_EQ(found(facts),
               "e1: frames of 1459 bytes are packets of 1501, which may not be "
               "cut (dont_fragment inherit), and the path to 192.0.2.2 takes "
@@ -213,6 +214,13 @@ TEST(Check, FindsALinkThatIsTooShortForItsBridge)
               "e1: has an MTU of 1458, and eth1 of the same bridge br1 one of "
               "1500: the bridge drops longer frames without a count\n"
               "    ip link set e1 mtu 1500\n");
+    facts.devices["eth1"].mtu = 1458;
+    EXPECT_EQ(found(facts),
+              "e1: has an MTU of 1458, and its bridge br1 one of 1500: the "
+              "bridge drops longer frames without a count\n"
+              "    ip link set e1 mtu 1500\n");
+    facts.devices["br1"].mtu = 1458;
+    EXPECT_EQ(found(facts), "nothing wrong found\n");
 }
 
 }  // namespace

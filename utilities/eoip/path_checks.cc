@@ -206,7 +206,8 @@ constexpr int kOverhead6 = 40 + 2 + 14;
     return is_ipv6(peer_of(facts, tunnel)) ? kOverhead6 : kOverhead;
 }
 
-// A link in a bridge whose other ports have longer frames.
+// A link in a bridge whose other ports have longer frames, or that was told
+// itself to have longer ones than its ports.
 [[nodiscard]] Findings check_link_mtu(const Facts &facts, const Tunnel &tunnel)
 {
     const Device *own = facts.device(tunnel.name);
@@ -214,6 +215,8 @@ constexpr int kOverhead6 = 40 + 2 + 14;
     if (!tunnel.in_kernel() || !own || bridge.empty()) {
         return {};
     }
+    const bool of_linux = !facts.bridge(bridge);
+    const Device *itself = of_linux ? facts.device(bridge) : nullptr;
     const Device *longest = own;
     for (const auto &[name, device] : facts.devices) {
         if (bridge_around(facts, name) == bridge && name != bridge
@@ -221,16 +224,20 @@ constexpr int kOverhead6 = 40 + 2 + 14;
             longest = &device;
         }
     }
+    std::string what = longest->name + " of the same bridge " + bridge;
+    if (longest == own && itself && itself->mtu > own->mtu) {
+        longest = itself;
+        what = "its bridge " + bridge;
+    }
     if (longest == own) {
         return {};
     }
     return {{"link-mtu",
              tunnel.name,
-             "has an MTU of " + std::to_string(own->mtu) + ", and "
-                 + longest->name + " of the same bridge " + bridge + " one of "
-                 + std::to_string(longest->mtu)
+             "has an MTU of " + std::to_string(own->mtu) + ", and " + what
+                 + " one of " + std::to_string(longest->mtu)
                  + ": the bridge drops longer frames"
-                 + (facts.bridge(bridge) ? "" : " without a count"),
+                 + (of_linux ? " without a count" : ""),
              {"ip link set " + tunnel.name + " mtu "
               + std::to_string(longest->mtu)}}};
 }

@@ -54,18 +54,23 @@ def other_sources(suite):
     return suite, [own[0]]
 
 
+def bootstrap(folder, suite, sources, packages, *options):
+    """A Debian with these packages in folder/tree, whose lists and settings of
+    apt are left there."""
+    settings = [line for line in must("apt-config", "dump").splitlines()
+                if line.startswith("Acquire::")
+                and not line.endswith(' "";')]
+    with open(f"{folder}/apt.conf", "w") as conf:
+        conf.write("\n".join(settings) + "\n")
+    must("mmdebstrap", "--mode=root", "--quiet", "--skip=cleanup/apt",
+         f"--include={packages}", f"--aptopt={folder}/apt.conf", *options,
+         suite, f"{folder}/tree", *sources, timeout=300)
+
+
 def make(folder, suite=None):
     """A minimal Debian, of this machine's release if no other is named."""
     suite, sources = other_sources(suite) if suite else machine_sources()
-    options = [line for line in must("apt-config", "dump").splitlines()
-               if line.startswith("Acquire::")
-               and not line.endswith(' "";')]
-    with open(f"{folder}/apt.conf", "w") as conf:
-        conf.write("\n".join(options) + "\n")
-    must("mmdebstrap", "--mode=root", "--variant=apt", "--quiet",
-         "--skip=cleanup/apt", f"--include={PACKAGES}",
-         f"--aptopt={folder}/apt.conf", suite, f"{folder}/tree", *sources,
-         timeout=300)
+    bootstrap(folder, suite, sources, PACKAGES, "--variant=apt")
     for name in "resolv.conf", "hosts":
         shutil.copyfile(f"/etc/{name}", f"{folder}/tree/etc/{name}")
     # Debian 13's uuid-runtime, say, brings systemd along with its own.

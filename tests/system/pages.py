@@ -8,6 +8,9 @@ A block says behind its language what is done with it:
     sh a datapath=D run there if the sandbox has that datapath, netdev or system
     sh by=FILE,...  run elsewhere: every word of it is in one of the FILEs, or
                     one of them takes the block from "{TOP}/PAGE"
+    sh on=NAME,...  typed on machines of tests/boot/run that follow the page
+    ini on=NAME,... FILE
+                    FILE of such machines; yaml likewise
     text            after a block that is run: lines of its output, "..." for
                     anything; elsewhere a drawing
     routeros        for a router; its words are checked
@@ -22,6 +25,9 @@ from sandbox import DATAPATH, TOP, check, run
 
 PLACES = ("a", "b", "host-a", "host-b", "top")
 
+# The pages that tests/boot/run follows.
+RUN_ON_MACHINES = ("docs/reboot.md",)
+
 # RouterOS's menus in our pages, and what may be said there.
 BRIDGE = {"/interface bridge": "protocol-mode vlan-filtering",
           "/interface bridge port": "bridge interface pvid",
@@ -34,6 +40,8 @@ class Block:
         self.language = language
         self.by = [word[3:].split(",") for word in words
                    if word.startswith("by=")]
+        self.machines = [name for word in words if word.startswith("on=")
+                         for name in word[3:].split(",")]
         self.datapath = next((word[9:] for word in words
                               if word.startswith("datapath=")), None)
         self.places = [word for word in words if "=" not in word]
@@ -41,7 +49,7 @@ class Block:
 
     def runs(self, datapath):
         return self.language == "sh" and not self.by and (
-            self.datapath in (None, datapath))
+            not self.machines and self.datapath in (None, datapath))
 
     def commands(self):
         return [line for line in self.text.splitlines() if line.strip()]
@@ -97,6 +105,10 @@ def check_marked(block):
             check_routeros(block, line)
     elif block.language == "sh" and block.by:
         check_run_elsewhere(block)
+    elif block.machines:
+        check((block.language == "sh") == (not block.places)
+              and block.where.partition(":")[0] in RUN_ON_MACHINES,
+              f"{block.where}: no machine does that")
     elif block.language == "sh":
         check(block.places and set(block.places) <= set(PLACES),
               f"{block.where}: says in none of {PLACES} where it is run")

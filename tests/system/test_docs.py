@@ -66,7 +66,7 @@ def test_every_block_is_run_or_marked(_):
         for block in pages.blocks(page):
             pages.check_marked(block)
             count += 1
-            if block.language != "sh" or block.by:
+            if block.language != "sh" or block.by or block.machines:
                 continue
             test = globals().get(RUN_BY.get(page))
             check(test, f"{block.where}: no test runs this page")
@@ -122,7 +122,8 @@ def test_what_is_not_marked_is_found(_):
             ("sh", ["c"], "ls\n"), ("sh", ["by=.ci/run"], "reboot\n"),
             ("routeros", [], "/interface eoip add remote=1.2.3.4\n"),
             ("routeros", [], "/interface gre add name=gre1\n"),
-            ("routeros", [], "ls -l\n")):
+            ("routeros", [], "ls -l\n"),
+            ("sh", ["on=all"], "ls\n"), ("ini", ["on=all"], "ls\n")):
         check(refused("page", 1, language, words, text),
               f"{language} {words} {text.strip()} passes")
     check(not refused("page", 1, "sh", ["by=.ci/run"], "sudo tests/run\n"),

@@ -18,7 +18,10 @@
 #include "compat.h"
 #include "eoip.h"
 
-/* Finds path->dst.  Returns nonzero if there is no way. */
+/*
+ * Finds path->dst.  Returns nonzero if there is no way: -EPERM where IPsec does
+ * not let the packet out.
+ */
 int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
 		    u32 hash, struct dst_cache *cache)
 {
@@ -29,6 +32,11 @@ int eoip_path_route(const struct eoip_device *device, struct eoip_path *path,
 	if (path->dst->dev == device->dev) {
 		dst_release(path->dst);
 		return -ELOOP;
+	}
+	/* What IPsec has a policy for, and no keys yet, is led to nowhere. */
+	if (path->dst->output == dst_discard_out) {
+		dst_release(path->dst);
+		return -EPERM;
 	}
 	return 0;
 }
@@ -144,7 +152,7 @@ static int eoip_path_find(struct eoip_path *path, struct sk_buff *skb,
 	const struct iphdr *inner = ip_hdr(skb);
 	struct eoip_tunnel *tunnel;
 	struct dst_cache *cache;
-	int drop;
+	int drop, error;
 
 	/* The stack's transmit path holds RCU for softirqs, OVS the plain. */
 	tunnel = rcu_dereference_check(device->tunnel,
@@ -158,8 +166,10 @@ static int eoip_path_find(struct eoip_path *path, struct sk_buff *skb,
 	if (drop != EOIP_NO_DROP)
 		return drop;
 
-	if (eoip_path_route(device, path, skb_get_hash(skb), cache))
-		return EOIP_KMOD_DROP_NO_ROUTE;
+	error = eoip_path_route(device, path, skb_get_hash(skb), cache);
+	if (error)
+		return error == -EPERM ? EOIP_KMOD_DROP_IPSEC_BLOCKED :
+					 EOIP_KMOD_DROP_NO_ROUTE;
 	path->tos = ip_tunnel_ecn_encap(path->tos, inner, skb);
 	path->ttl = path->ttl ?: ip_tunnel_get_ttl(inner, skb) ?:
 		    eoip_path_hop_limit(path);

@@ -8,8 +8,8 @@ RX_DROPS = [f"rx_drop_{name}" for name in (
     "ipsec_policy", "device_down", "no_memory")]
 TX_DROPS = [f"tx_drop_{name}" for name in (
     "frame_too_long", "exceeds_mtu", "key_out_of_range",
-    "endpoint_unresolved", "no_route", "ipv6_underlay", "no_tunnel_info",
-    "recursion", "malformed", "no_memory")]
+    "endpoint_unresolved", "no_route", "ipsec_blocked", "ipv6_underlay",
+    "no_tunnel_info", "recursion", "malformed", "no_memory")]
 COUNTERS = ["rx_keepalives", "tx_keepalives", *RX_DROPS, *TX_DROPS]
 
 # IFLA_EOIP_*: name -> (number, type).

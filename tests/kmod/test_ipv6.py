@@ -8,7 +8,6 @@ The frames are the same, so here is what differs from EoIP over IPv4."""
 import struct
 
 import eoip
-import modules
 import rtnl
 import test_mss
 from bed import INNER, MAC, UNDERLAY
@@ -327,21 +326,3 @@ def test_mss_rules(bed):
             injector.expect(f"a rule of {packets}", [ipv6(eoipv6(frame))],
                             [frame if fits else lowered])
             test_mss.rule(bed, **packets)
-
-
-def test_ipsec(bed):
-    """A policy is obeyed: in the clear nothing gets in."""
-    modules.need("xfrm_user")
-    underlay(bed)
-    tunnel(bed)
-    bed.exec("a", "ip", "xfrm", "policy", "add", "src", "fd01::2", "dst",
-             "fd01::1", "dir", "in", "action", "block")
-    with bed.wire("b") as wire:
-        for payload in (eoipv6(ARP_REQUEST), eoipv6(b"")):
-            wire.send(MAC["a"] + MAC["b"] + b"\x86\xdd" + ipv6(payload))
-    until(lambda: bed.counters("a")["rx_drop_ipsec_policy"] == 2,
-          "rx_drop_ipsec_policy does not become 2")
-    bed.exec("a", "ip", "xfrm", "policy", "flush")
-    with injector_of(bed) as injector:
-        injector.expect("without the policy", [ipv6(eoipv6(ARP_REQUEST))],
-                        [ARP_REQUEST])

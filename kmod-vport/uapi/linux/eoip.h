@@ -120,7 +120,9 @@ struct eoip_hdr {
 	X(ENDPOINT_UNRESOLVED, "endpoint_unresolved",                         \
 	  "the address of an endpoint is not known yet")                      \
 	X(NO_ROUTE, "no_route",                                               \
-	  "the underlay has no route to the remote address")
+	  "the underlay has no route to the remote address")                  \
+	X(IPSEC_BLOCKED, "ipsec_blocked",                                     \
+	  "IPsec forbids the packet, or has no keys for it yet")
 
 /* Of frames that the switch's userspace datapath was to send. */
 #define EOIP_SWITCH_TX_DROPS(X)                                               \

@@ -14,6 +14,7 @@
 
 #include <linux/eoip.h>
 
+#include "eoip/ipsec_values.h"
 #include "eoip/option_rows.h"
 
 namespace eoip {

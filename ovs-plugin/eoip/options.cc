@@ -51,7 +51,8 @@ namespace {
 
 [[nodiscard]] std::string show(const Option &option)
 {
-    return show(option.name) + "=" + show(option.value);
+    return show(option.name)
+           + (is_secret(option.name) ? "" : "=" + show(option.value));
 }
 
 [[nodiscard]] std::string sentence(const Option &option, Fault fault,
@@ -186,6 +187,22 @@ void check_keys(std::span<const Option> options, const Config &config,
     }
 }
 
+// IPsec's policies are made for addresses.
+void check_psk(const Config &config, std::vector<std::string> &errors)
+{
+    const std::pair<const char *, const Endpoint &> ends[] = {
+        {"remote_ip", config.remote}, {"local_ip", config.local}};
+    for (const auto &[name, end] : ends) {
+        // An end whose own value was refused is Kind::any.
+        if (!config.ipsec.psk.empty() && end.kind != Endpoint::Kind::address
+            && end.kind != Endpoint::Kind::any) {
+            errors.push_back(std::string("psk needs an address as ") + name
+                             + ", but " + name + "="
+                             + show(format_endpoint(end)));
+        }
+    }
+}
+
 // A peer is learned by its key, and sent to with one.
 void check_learning(std::span<const Option> options, const Config &config,
                     std::vector<std::string> &errors)
@@ -240,19 +257,32 @@ ParsedOptions parse_options(std::span<const Option> options)
     }
     check_learning(options, config, errors);
     check_keys(options, config, errors);
+    check_psk(config, errors);
     return parsed;
+}
+
+bool is_secret(std::string_view name)
+{
+    constexpr std::string_view kWords[] = {"psk", "secret", "password"};
+    return std::ranges::any_of(kWords, [name](std::string_view word) {
+        return name.find(word) != name.npos;
+    });
 }
 
 std::optional<std::string_view> option_known_as(std::string_view name)
 {
+    auto same = [name](std::string_view known) {
+        return std::ranges::equal(name, known, [](char a, char b) {
+            return a == b || (a == '_' && b == '-');
+        });
+    };
     static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
 #define EOIP_OTHER_NAME(NAME, OPTION) {NAME, OPTION},
         EOIP_OTHER_NAMES(EOIP_OTHER_NAME)
 #undef EOIP_OTHER_NAME
     };
-    const auto *known =
-        std::ranges::find(kNames, name, &std::pair<std::string_view,
-                                                   std::string_view>::first);
+    const auto *known = std::ranges::find_if(
+        kNames, same, &std::pair<std::string_view, std::string_view>::first);
     return known == std::end(kNames) ? std::nullopt
                                      : std::optional(known->second);
 }

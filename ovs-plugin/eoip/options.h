@@ -36,6 +36,16 @@ struct Key {
     bool operator==(const Key &) const = default;
 };
 
+// How IPsec is to protect a tunnel's packets.
+struct IpsecConfig {
+    std::string psk;            // The secret; empty: not at all.
+    std::uint8_t version = 1;   // Of IKE.
+    std::string ike_proposals;  // Empty: those of the daemon.
+    std::string esp_proposals;
+
+    bool operator==(const IpsecConfig &) const = default;
+};
+
 // Everything that the options column says, with the defaults filled in.
 struct Config {
     Endpoint remote;  // Never Kind::any.
@@ -50,6 +60,7 @@ struct Config {
     std::optional<KeepaliveConfig> keepalive;  // Empty: none.
     Time learn_after{30000};                   // If 'remote' is learned.
     std::optional<std::uint32_t> egress_pkt_mark;
+    IpsecConfig ipsec;
 
     bool operator==(const Config &) const = default;
 };
@@ -96,8 +107,16 @@ struct ParsedOptions {
 // without a full stop.
 [[nodiscard]] ParsedOptions parse_options(std::span<const Option> options);
 
+// Stands in our output for the value of an option that is_secret().
+inline constexpr std::string_view kSecret = "SECRET";
+
+// True if an option of this name, which need not exist, may hold what is not
+// for other people's eyes.
+[[nodiscard]] bool is_secret(std::string_view name);
+
 // The option that RouterOS or the command eoip call 'name'; "" for a property
 // of RouterOS that no option stands for; nothing if neither has such a name.
+// Other's words may be written with "_", as ours are.
 [[nodiscard]] std::optional<std::string_view>
 option_known_as(std::string_view name);
 

@@ -12,6 +12,7 @@
 #include "clamping.h"
 #include "dns-resolve.h"
 #include "eoip-hooks.h"
+#include "ipsec_ports.h"
 #include "log.h"
 #include "netdev-vport.h"
 #include "openvswitch/poll-loop.h"
@@ -49,8 +50,8 @@ tunnel_of(struct netdev_eoip *dev)
     return dev->tunnel;
 }
 
-static bool
-resolve(const char *name, struct in6_addr *address)
+bool
+eoip_resolve(const char *name, struct in6_addr *address)
 {
     ovs_be32 ipv4;
     char *text;
@@ -90,19 +91,26 @@ static const struct smap *(*wanted_options)(const char *name);
 /* Counts how often all interfaces have been configured.  Main thread. */
 static unsigned int config_round;
 
+const struct smap *
+eoip_config_wanted(const struct netdev *netdev)
+{
+    return wanted_options
+           && netdev_eoip_cast(netdev)->refused_in != config_round
+           ? wanted_options(netdev_get_name(netdev)) : NULL;
+}
+
 /* True if 'netdev' takes the packets of 'match' only until its turn comes to be
  * configured, which it has not come to yet. */
 static bool
 will_move(const struct netdev *netdev, const struct eoip_match *match)
 {
-    const struct smap *options
-        = wanted_options ? wanted_options(netdev_get_name(netdev)) : NULL;
+    const struct smap *options = eoip_config_wanted(netdev);
     struct eoip_match later, anybody;
     bool learns;
 
-    if (!options || netdev_eoip_cast(netdev)->refused_in == config_round
-        || !eoip_tunnel_foresee(netdev_eoip_tunnel(netdev), options, resolve,
-                                &later, &learns)) {
+    if (!options
+        || !eoip_tunnel_foresee(netdev_eoip_tunnel(netdev), options,
+                                eoip_resolve, &later, &learns)) {
         return false;
     }
     anybody = match_anybody(&later);
@@ -119,6 +127,8 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
     struct netdev *netdev = &dev->vport.up;
     struct eoip_match anybody = match_anybody(match);
     bool learns = eoip_tunnel_learns(dev->tunnel);
+    const char *dp_type = netdev_get_dpif_type(netdev);
+    struct in6_addr guarded = in6addr_any;
     const struct netdev *other
         = match_conflict(match, netdev, foresee ? will_move : NULL);
     int error;
@@ -136,10 +146,17 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
                           smap_get(ovs_options, "in_key"),
                           netdev_get_name(other));
         error = EEXIST;
+    } else if (dp_type
+               && (*errp = ipsec_admit(dev, dp_type, true,
+                                       foresee ? eoip_config_wanted : NULL,
+                                       &guarded)) != NULL) {
+        error = EINVAL;
     } else {
         error = eoip_common.set_config(netdev, ovs_options, errp);
     }
-    if (!error) {
+    if (error) {
+        ipsec_renounced(&guarded);
+    } else {
         bool inherited_df = eoip_tunnel_inherits_df(dev->tunnel);
 
         eoip_tunnel_commit(dev->tunnel, ovsrcu_postpone__);
@@ -153,6 +170,7 @@ put_in_force(struct netdev_eoip *dev, struct smap *ovs_options,
         match_set(&dev->node, match, netdev, dev->tunnel);
         match_set(&dev->learner, learns ? &anybody : NULL, netdev,
                   dev->tunnel);
+        ipsec_admitted(dev, &guarded);
         eoip_keepalive_configure(dev->tunnel, netdev, &eoip_keepalive_calls);
         eoip_path_outdate();
         have_names |= eoip_tunnel_has_names(dev->tunnel);
@@ -190,7 +208,7 @@ eoip_set_config(struct netdev *netdev, const struct smap *options,
     char *reason;
     int error = EINVAL;
 
-    reason = eoip_tunnel_prepare(tunnel_of(dev), options, resolve,
+    reason = eoip_tunnel_prepare(tunnel_of(dev), options, eoip_resolve,
                                  &ovs_options, &match);
     if (!reason) {
         error = put_in_force(dev, &ovs_options, &match, true, &reason);
@@ -239,7 +257,7 @@ resolve_again(struct netdev_eoip *dev)
     struct smap ovs_options = SMAP_INITIALIZER(&ovs_options);
     struct eoip_match match;
 
-    if (eoip_tunnel_resolve(dev->tunnel, resolve, &ovs_options, &match)
+    if (eoip_tunnel_resolve(dev->tunnel, eoip_resolve, &ovs_options, &match)
         && put_in_force_again(dev, &ovs_options, &match)) {
         VLOG_INFO("%s: the address of a host name has changed",
                   netdev_get_name(&dev->vport.up));
@@ -336,6 +354,7 @@ eoip_config_run(void)
         atomic_store_relaxed(&ports_changed, false);
         look_at_kernel_ports();
     }
+    ipsec_ports_run(config_round > 0);
     if (eoip_learning_met()) {
         look_after_all(0);
     }
@@ -352,6 +371,7 @@ eoip_config_run(void)
 void
 eoip_config_wait(void)
 {
+    ipsec_ports_wait();
     eoip_learning_wait();
     if (have_names || have_learners || have_fragments) {
         poll_timer_wait_until(next_run);

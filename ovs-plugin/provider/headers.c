@@ -70,7 +70,9 @@ headers_build(const struct netdev *netdev,
                  | (tnl->flags & FLOW_TNL_F_DONT_FRAGMENT ? PUSH_DF : 0),
     };
 
-    if (!eoip_tunnel_is_resolved(tunnel)) {
+    if (eoip_tunnel_has_psk(tunnel)) {
+        note.drop = EOIP_DROP_IPSEC_BLOCKED + 1;    /* Only the kernel may. */
+    } else if (!eoip_tunnel_is_resolved(tunnel)) {
         note.drop = EOIP_DROP_ENDPOINT_UNRESOLVED + 1;
     } else if (key > (params->is_ipv6 ? EOIP6_KEY_MAX : EOIP_KEY_MAX)) {
         note.drop = EOIP_DROP_KEY_OUT_OF_RANGE + 1;

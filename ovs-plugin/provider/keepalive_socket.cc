@@ -202,7 +202,13 @@ void KeepaliveSocket::tell(eoip_tunnel *tunnel, int error) const
     if (!error) {
         count(tunnel->counters.tx_keepalives);
     }
-    done_(tunnel, error ? ovs_strerror(error) : "", false);
+    const bool is_blocked =
+        error == EPERM && !tunnel->setup().config.ipsec.psk.empty();
+    done_(tunnel,
+          is_blocked ? "IPsec lets nothing out without keys"
+          : error    ? ovs_strerror(error)
+                     : "",
+          false);
 }
 
 void KeepaliveSocket::send(eoip_tunnel *tunnel, const Setup &setup)

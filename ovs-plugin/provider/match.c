@@ -77,7 +77,9 @@ match_find(const struct eoip_match *match, enum match_where where)
     CMAP_FOR_EACH_WITH_HASH (node, cmap_node, match_hash(match), &matches) {
         if (match_is(node, match)
             && where & (match_is_in_kernel(node->netdev) ? MATCH_KERNEL
-                                                         : MATCH_USERSPACE)) {
+                        /* Which must not take what comes in the clear. */
+                        : eoip_tunnel_has_psk(node->tunnel) ? 0
+                        : MATCH_USERSPACE)) {
             return node->tunnel;
         }
     }

@@ -13,6 +13,7 @@
 
 #include "eoip-hooks.h"
 #include "headers.h"
+#include "ipsec_ports.h"
 #include "keepalive_frame.h"
 #include "odp-util.h"
 #include "netdev-vport.h"
@@ -74,6 +75,7 @@ netdev_eoip_destruct(struct netdev *netdev)
     match_set(&dev->node, NULL, netdev, NULL);
     match_set(&dev->learner, NULL, netdev, NULL);
     match_number_remove(&dev->number);
+    ipsec_forget(dev);
     if (dev->tunnel) {
         eoip_keepalive_stop(dev->tunnel);
     }
@@ -272,6 +274,20 @@ eoip_explain_error(const struct netdev *netdev, const char *bridge,
     }
 }
 
+static int
+check_ipsec(struct netdev_eoip *dev, const char *dp_type, char **errp)
+{
+    struct in6_addr guarded;
+
+    *errp = ipsec_admit(dev, dp_type, false, eoip_config_wanted, &guarded);
+    if (*errp) {
+        VLOG_WARN("%s", *errp);
+        return EINVAL;
+    }
+    ipsec_admitted(dev, &guarded);
+    return 0;
+}
+
 int
 eoip_check_port(int error, const struct netdev *netdev, const char *dp_type,
                 char **errp)
@@ -287,7 +303,8 @@ eoip_check_port(int error, const struct netdev *netdev, const char *dp_type,
         VLOG_WARN("%s", *errp);
         error = EOPNOTSUPP;
     }
-    return error;
+    return error || !eoip_is_type(netdev) ? error
+           : check_ipsec(netdev_eoip_cast(netdev), dp_type, errp);
 }
 
 static void
@@ -313,6 +330,7 @@ complete_class(struct netdev_class *class)
     class->push_header = push_header;
     class->pop_header = pop_header;
     eoip_report_init();
+    ipsec_ports_init();
 }
 
 static bool

@@ -29,6 +29,7 @@ struct netdev_eoip {
     char *refused;              /* Why not what it was configured last, or
                                  * NULL, and in which round that was. */
     unsigned int refused_in;
+    struct in6_addr guarded;    /* Peer whose guard it holds, or all zeros. */
 };
 
 struct netdev_eoip *netdev_eoip_cast(const struct netdev *);
@@ -51,6 +52,13 @@ int eoip_set_config(struct netdev *, const struct smap *options, char **errp);
 const char *eoip_config_refused(const struct netdev *);
 void eoip_config_begin(const struct smap *other_config,
                        const struct smap *(*wanted)(const char *name));
+
+/* Returns the options that 'netdev' is to be configured with before all have
+ * been, or NULL if it is not.  While ports are configured. */
+const struct smap *eoip_config_wanted(const struct netdev *);
+
+/* See eoip_resolver. */
+bool eoip_resolve(const char *name, struct in6_addr *address);
 
 /* Does what is due by itself, and waits for that: host names are looked up
  * again, learned peers looked after, the kernel is told of its ports. */

@@ -59,20 +59,24 @@ void put(json *object, const char *name, const std::string &value)
     json_object_put_string(object, name, value.c_str());
 }
 
+void put_any(json *object, const char *name, const std::string &value)
+{
+    if (!value.empty()) {
+        put(object, name, value);
+    }
+}
+
 json *keepalive_json(const eoip_tunnel *tunnel)
 {
     const auto &config = tunnel->setup().config.keepalive;
     const KeepaliveReport report = keepalive_report(tunnel);
     json *object = json_object_create();
-
     put(object, "state", report.keepalive_state);
     if (config && !report.flow_based) {
         put(object, "interval", config->interval.count() / 1000);
         put(object, "retries", config->retries);
         put(object, "state_age_ms", (report.now - report.since).count());
-        if (!report.not_sent.empty()) {
-            put(object, "error", report.not_sent);
-        }
+        put_any(object, "error", report.not_sent);
     }
     if (report.heard) {
         put(object, "heard_ago_ms", (report.now - *report.heard).count());
@@ -93,6 +97,17 @@ json *learning_json(const eoip_tunnel *tunnel)
         put(object, "peer_age_ms", (report.now - report.since).count());
         put(object, "silent_ms", report.silent.count());
     }
+    return object;
+}
+
+json *ipsec_json(const eoip_tunnel *tunnel)
+{
+    const IpsecReport report = ipsec_report(tunnel);
+    json *object = json_object_create();
+    put(object, "state", report.state);
+    put_any(object, "since", report.since ? format_time(*report.since) : "");
+    put_any(object, "algorithms", report.algorithms);
+    put_any(object, "reason", report.reason);
     return object;
 }
 
@@ -151,14 +166,13 @@ json *tunnel_json(const eoip_shown &shown)
     json_object_put(object, "in_key", key_json(setup.config.in_key));
     json_object_put(object, "out_key", key_json(setup.config.out_key));
     put(object, "state", state_name(state.state));
-    if (!state.reason.empty()) {
-        put(object, "reason", state.reason);
-    }
-    if (!state.device.empty()) {
-        put(object, "egress", state.device);
-    }
+    put_any(object, "reason", state.reason);
+    put_any(object, "egress", state.device);
     put(object, "link_state",
         eoip_keepalive_link_is_up(shown.tunnel) ? "up" : "down");
+    if (!setup.config.ipsec.psk.empty()) {
+        json_object_put(object, "ipsec", ipsec_json(shown.tunnel));
+    }
     json_object_put(object, "keepalive", keepalive_json(shown.tunnel));
     if (setup.learns()) {
         json_object_put(object, "learning", learning_json(shown.tunnel));
@@ -284,6 +298,15 @@ std::string learning_text(const json *learning)
            + ", free for others after " + text(learning, "learn_after") + " s";
 }
 
+std::string ipsec_text(const json *ipsec)
+{
+    const auto part = [ipsec](const char *before, const char *name) {
+        return get(ipsec, name) ? before + text(ipsec, name) : "";
+    };
+    return text(ipsec, "state") + part(" since ", "since")
+           + part(", ", "algorithms") + part(": ", "reason");
+}
+
 std::string state_text(const json *tunnel)
 {
     return text(tunnel, "state")
@@ -340,6 +363,9 @@ std::string tunnel_text(const json *tunnel)
         + text(statistics, "tx_bytes") + " bytes\n  keepalive: "
         + keepalive_text(get(tunnel, "keepalive")) + "\n";
 
+    if (const json *ipsec = get(tunnel, "ipsec")) {
+        lines += "  ipsec: " + ipsec_text(ipsec) + "\n";
+    }
     if (const json *learning = get(tunnel, "learning")) {
         lines += "  learned: " + learning_text(learning) + "\n";
     }

@@ -44,15 +44,41 @@ const Counters &counters_of(const eoip_tunnel *tunnel)
 void add_time(smap *status, const char *name, Time when)
 {
     const long long ms = time_wall_msec() - (time_msec() - when.count());
-    const time_t seconds = ms / 1000;
-    char text[sizeof "2000-01-01T00:00:00Z"];
-    struct tm tm;
 
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-    smap_add(status, name, text);
+    smap_add(status, name, format_time(ms / 1000).c_str());
+}
+
+ParsedOptions parse(const smap *options)
+{
+    std::vector<Option> given;
+    const smap_node **nodes = smap_sort(options);
+    for (std::size_t i = 0; i < smap_count(options); i++) {
+        given.push_back({nodes[i]->key, nodes[i]->value});
+    }
+    free(nodes);
+    return parse_options(given);
 }
 
 }  // namespace
+
+std::string format_time(std::time_t seconds)
+{
+    char text[sizeof "2000-01-01T00:00:00Z"];
+    std::tm tm;
+
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+    return text;
+}
+
+std::optional<Setup> foresee(const eoip_tunnel &tunnel, const smap *options,
+                             eoip_resolver *resolve)
+{
+    const auto parsed = parse(options);
+    return parsed.errors.empty()
+               ? std::optional(resolve_all(parsed.config, resolve,
+                                           tunnel.setup()))
+               : std::nullopt;
+}
 
 void prepare(eoip_tunnel &tunnel, Setup setup, smap *ovs_options,
              eoip_match *match)
@@ -101,22 +127,11 @@ uint32_t eoip_tunnel_number(const eoip_tunnel *tunnel)
     return tunnel->number;
 }
 
-static eoip::ParsedOptions parse(const smap *options)
-{
-    std::vector<eoip::Option> given;
-    const smap_node **nodes = smap_sort(options);
-    for (std::size_t i = 0; i < smap_count(options); i++) {
-        given.push_back({nodes[i]->key, nodes[i]->value});
-    }
-    free(nodes);
-    return eoip::parse_options(given);
-}
-
 char *eoip_tunnel_prepare(eoip_tunnel *tunnel, const smap *options,
                           eoip_resolver *resolve, smap *ovs_options,
                           eoip_match *match)
 {
-    const auto parsed = parse(options);
+    const auto parsed = eoip::parse(options);
     if (parsed.errors.empty()) {
         eoip::prepare(*tunnel,
                       eoip::resolve_all(parsed.config, resolve, tunnel->setup()),
@@ -135,14 +150,12 @@ bool eoip_tunnel_foresee(const eoip_tunnel *tunnel, const smap *options,
                          eoip_resolver *resolve, eoip_match *match,
                          bool *learns)
 {
-    const auto parsed = parse(options);
-    if (!parsed.errors.empty()) {
+    const auto setup = eoip::foresee(*tunnel, options, resolve);
+    if (!setup) {
         return false;
     }
-    const auto setup =
-        eoip::resolve_all(parsed.config, resolve, tunnel->setup());
-    *match = eoip::match_of(setup, tunnel->number);
-    *learns = setup.learns();
+    *match = eoip::match_of(*setup, tunnel->number);
+    *learns = setup->learns();
     return true;
 }
 
@@ -159,6 +172,11 @@ void eoip_tunnel_commit(eoip_tunnel *tunnel,
 bool eoip_tunnel_has_any_remote(const eoip_tunnel *tunnel)
 {
     return tunnel->setup().any_remote();
+}
+
+bool eoip_tunnel_has_psk(const eoip_tunnel *tunnel)
+{
+    return !tunnel->setup().config.ipsec.psk.empty();
 }
 
 void eoip_tunnel_get_ends(const eoip_tunnel *tunnel, in6_addr *remote,
@@ -282,6 +300,7 @@ void eoip_tunnel_get_status(const eoip_tunnel *tunnel, smap *status)
     }
     add_addresses(tunnel, status);
     add_learned(tunnel, status);
+    eoip_ipsec_get_status(tunnel, status);
     eoip_keepalive_get_status(tunnel, status);
 }
 

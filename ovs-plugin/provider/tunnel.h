@@ -16,6 +16,7 @@
 #include <linux/eoip.h>
 
 #include "eoip/drops.h"
+#include "ipsec.h"
 #include "keepalives.h"
 #include "learning.h"
 #include "setup.h"
@@ -71,6 +72,9 @@ bool eoip_tunnel_is_resolved(const struct eoip_tunnel *);
 
 /* Any thread: true if the flows say, or its packets, who the remote end is. */
 bool eoip_tunnel_has_any_remote(const struct eoip_tunnel *);
+
+/* Any thread: true if its packets must not be in the clear. */
+bool eoip_tunnel_has_psk(const struct eoip_tunnel *);
 
 /* Any thread: the ends of the tunnel, all zeros where they are not known or up
  * to the flows, and the mark of its packets. */
@@ -129,7 +133,9 @@ void eoip_tunnel_get_counters(const struct eoip_tunnel *,
 
 #include <array>
 #include <atomic>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace eoip {
@@ -155,6 +161,15 @@ inline void count(std::atomic<std::uint64_t> &counter, std::uint64_t n = 1)
 void prepare(eoip_tunnel &tunnel, Setup setup, smap *ovs_options,
              eoip_match *match);
 
+// What the tunnel will be with 'options', which it is to get later; nothing if
+// they are not valid.
+[[nodiscard]] std::optional<Setup> foresee(const eoip_tunnel &tunnel,
+                                           const smap *options,
+                                           eoip_resolver *resolve);
+
+// A time of day as status has it.
+[[nodiscard]] std::string format_time(std::time_t seconds);
+
 }  // namespace eoip
 
 struct eoip_tunnel {
@@ -177,6 +192,7 @@ struct eoip_tunnel {
     eoip::Counters counters;
     eoip::KeepaliveState keepalive;
     eoip::LearningState learning;
+    eoip::IpsecState ipsec;  // Main thread only.
 };
 
 #endif /* __cplusplus */

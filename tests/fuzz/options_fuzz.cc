@@ -90,7 +90,16 @@ Written write(const eoip::Config &config)
         {"dont_fragment", config.inherit_df ? "inherit" : "no"},
         {"clamp_tcp_mss", config.clamp_tcp_mss ? "true" : "false"},
         {"learn_after", std::to_string(config.learn_after.count() / 1000)},
+        {"ike_version", std::to_string(config.ipsec.version)},
     };
+    for (const auto &[name, value] :
+         {std::pair("psk", config.ipsec.psk),
+          std::pair("ike_proposals", config.ipsec.ike_proposals),
+          std::pair("esp_proposals", config.ipsec.esp_proposals)}) {
+        if (!value.empty()) {
+            written.emplace_back(name, value);
+        }
+    }
     if (config.local.kind != Endpoint::Kind::any) {
         written.emplace_back("local_ip", write(config.local));
     }
@@ -108,6 +117,10 @@ void check_valid(const eoip::Config &config)
             || config.remote.kind == Endpoint::Kind::flow);
     require(config.remote.kind != Endpoint::Kind::learn
             || !(config.in_key.flow || config.out_key.flow));
+    require(config.ipsec.psk.empty()
+            || (config.remote.kind == Endpoint::Kind::address
+                && (config.local.kind == Endpoint::Kind::address
+                    || config.local.kind == Endpoint::Kind::any)));
     require(config.ttl != 0);
     require(!config.tos || (*config.tos & 3) == 0);
 

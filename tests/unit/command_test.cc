@@ -118,7 +118,10 @@ TEST(CommandLine, SaysWhatIsWrongWithWords)
     expect_refused("add tid 1 frob 2",
                    {"unknown option: frob", "known are tunnel-id"});
     expect_refused("add tid 1 frob", {"unknown option: frob"});
-    expect_refused("add tid 1 psk=x", {"unknown option: psk: known are"});
+    expect_refused("add tid 1 remote 192.0.2.2 psk=x",
+                   {"ipsec-secret is for tunnels on a bridge of the kernel's "
+                    "datapath",
+                    "docs/ipsec.md"});
     expect_refused("add --psk=x", {"unknown option: --psk: "});
     expect_refused("change tunnel-id 1",
                    {"name is mandatory for set/change", "eoip list"});

@@ -245,6 +245,8 @@ TEST(NearestOption, KnowsCommonSlips)
         {"tid", "key"},
         {"remote-address", "remote_ip"},
         {"local-address", "local_ip"},
+        {"ipsec-secret", "psk"},
+        {"ipsec_secret", "psk"},
         // No option is meant, however near one is.
         {"mtu", ""},
     };
@@ -271,7 +273,7 @@ TEST(Options, RefusesWordsOfRouterOSWithTheRightName)
               "unknown option tunnel-id: did you mean key?");
     EXPECT_EQ(errors({{"remote-address", "192.0.2.1"}}),
               "unknown option remote-address: did you mean remote_ip?");
-    for (const char *name : {"mtu", "mac-address", "ipsec-secret", "arp"}) {
+    for (const char *name : {"mtu", "mac-address", "mac_address", "arp"}) {
         EXPECT_EQ(errors({{name, "1"}}),
                   std::string("unknown option ") + name
                       + ": it is a property of RouterOS that no option stands "

@@ -12,6 +12,8 @@ extern "C" {
 #include "openvswitch/json.h"
 }
 
+#include "eoip/options.h"
+
 namespace eoip {
 namespace {
 
@@ -32,6 +34,24 @@ void put(json *object, const char *name, const std::string &value)
 {
     return is_number(value) ? json_integer_create(std::atoll(value.c_str()))
                             : json_string_create(value.c_str());
+}
+
+// Null if it has none.
+[[nodiscard]] json *ipsec_json(const Tunnel &tunnel)
+{
+    const std::string state = tunnel.status_word("ipsec_state");
+    if (state.empty() || state == "off") {
+        return nullptr;
+    }
+    json *object = json_object_create();
+    for (const char *word : {"state", "since", "algorithms", "reason"}) {
+        const std::string value =
+            tunnel.status_word(std::string("ipsec_") + word);
+        if (!value.empty()) {
+            put(object, word, value);
+        }
+    }
+    return object;
 }
 
 [[nodiscard]] json *tunnel_json(const Tunnel &tunnel, bool counters)
@@ -59,11 +79,17 @@ void put(json *object, const char *name, const std::string &value)
     if (!tunnel.error.empty()) {
         put(object, "error", tunnel.error);
     }
+    if (json *ipsec = ipsec_json(tunnel)) {
+        json_object_put(object, "ipsec", ipsec);
+    }
     for (const auto &[option, value] : tunnel.options) {
         if (option == "comment") {
             put(object, "comment", value);
         } else {
-            json_object_put(options, option.c_str(), value_json(value));
+            json_object_put(options, option.c_str(),
+                            is_secret(option)
+                                ? json_string_create(kSecret.data())
+                                : value_json(value));
         }
     }
     json_object_put(object, "options", options);

@@ -162,6 +162,11 @@ std::string check_kernel_options(const Options &options)
         return "tos and dscp say the same thing twice: give one of them";
     }
     for (const auto &[option, value] : options) {
+        if (option == "psk") {
+            return "ipsec-secret is for tunnels on a bridge of the kernel's "
+                   "datapath: nobody would hold the secret of a link; give "
+                   "bridge BR, or see docs/ipsec.md for what to do by hand";
+        }
         if (std::find(std::begin(kKnown), std::end(kKnown), option)
             == std::end(kKnown)) {
             return join({"option ", option,

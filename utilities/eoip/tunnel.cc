@@ -22,7 +22,28 @@ constexpr std::pair<std::string_view, std::string_view> kWords[] = {
     {"key", "tunnel-id"},
 };
 
+// How it is protected, or "".
+[[nodiscard]] std::string ipsec_of(const Tunnel &tunnel)
+{
+    const std::string state = tunnel.status_word("ipsec_state");
+    std::string text = state == "off" ? "" : state;
+    for (const auto &[before, word] :
+         {std::pair(" since ", "ipsec_since"),
+          std::pair(", ", "ipsec_algorithms"),
+          std::pair(": ", "ipsec_reason")}) {
+        const std::string value = tunnel.status_word(word);
+        text += value.empty() ? "" : before + value;
+    }
+    return text;
+}
+
 }  // namespace
+
+std::string Tunnel::status_word(std::string_view word) const
+{
+    const auto found = status.find(word);
+    return found == status.end() ? "" : found->second;
+}
 
 std::string_view word_of(std::string_view option)
 {
@@ -95,13 +116,15 @@ std::vector<std::pair<std::string, std::string>> fields(const Tunnel &tunnel)
         {"state", tunnel.state},
         {"reason", tunnel.reason},
         {"link-state", tunnel.link_state},
+        {"ipsec", ipsec_of(tunnel)},
         {"error", tunnel.error},
         {"tunnel-id", tunnel.id()},
         {"remote", tunnel.peer()},
     };
     for (const auto &[option, value] : tunnel.options) {
         if (option != "key" && option != "remote_ip") {
-            list.emplace_back(word_of(option), value);
+            list.emplace_back(word_of(option),
+                              is_secret(option) ? kSecret : value);
         }
     }
     std::erase_if(list,

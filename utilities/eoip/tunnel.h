@@ -45,6 +45,9 @@ struct Tunnel {
 
     [[nodiscard]] bool in_kernel() const { return bridge.empty(); }
 
+    // What OVS reports under this word, or "".
+    [[nodiscard]] std::string status_word(std::string_view word) const;
+
     // Who the other end is: with the address of a name, or who was learned.
     [[nodiscard]] std::string peer() const;
 

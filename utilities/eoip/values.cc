@@ -116,6 +116,10 @@ constexpr Word kWords[] = {
 // An option of the core.
 [[nodiscard]] std::string parse_core(const Word &word, std::string &value)
 {
+    // None, as RouterOS says it.
+    if (value.empty() && is_secret(word.option)) {
+        return {};
+    }
     // RouterOS's word, and so its values.
     if (word.name == "clamp-tcp-mss") {
         value = value == "yes" ? "true" : value == "no" ? "false" : value;
@@ -132,8 +136,8 @@ constexpr Word kWords[] = {
         const auto info = std::find_if(
             table.begin(), table.end(),
             [&](const OptionInfo &one) { return one.name == word.option; });
-        return join({"invalid ", word.name, " value: ", value,
-                     ": allowed are ",
+        return join({"invalid ", word.name, " value: ",
+                     is_secret(word.option) ? kSecret : value, ": allowed are ",
                      word.allowed.empty() ? info->allowed : word.allowed});
     }
     value = *canonical;

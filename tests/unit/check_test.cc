@@ -264,5 +264,28 @@ TEST(Check, SaysTheStateOfEachTunnelThatIsNotWell)
                             "    ip link set e1 up\n");
 }
 
+TEST(Check, SaysWhyNothingIsEncrypted)
+{
+    Facts facts = healthy();
+    auto &status = facts.ovs.ports[2].status;
+    for (const char *fine : {"off", "up"}) {
+        status["ipsec_state"] = fine;
+        EXPECT_EQ(found(facts), "nothing wrong found\n") << fine;
+    }
+    status["ipsec_state"] = "no-daemon";
+    EXPECT_EQ(found(facts),
+              "e1: nobody negotiates keys for its psk, so that nothing passes: "
+              "install the package openvswitch-eoip-ipsec, and see whether its "
+              "daemon runs\n");
+    status["ipsec_state"] = "negotiating";
+    EXPECT_EQ(found(facts), "e1: its peer has not agreed on keys, so that "
+                            "nothing passes\n");
+    status["ipsec_state"] = "failed";
+    status["ipsec_reason"] = "the peer has another secret";
+    EXPECT_EQ(found(facts),
+              "e1: its peer has not agreed on keys, so that nothing passes: "
+              "the peer has another secret\n");
+}
+
 }  // namespace
 }  // namespace eoip

@@ -22,6 +22,7 @@ TEST(Metrics, AreThoseOfAllTunnelsTogether)
                     {"remote_ip", "192.0.2.2"},
                     {"comment", "To \"Lyon\" \\ 2\nnd"}};
     port.status = {{"state", "silent"},
+                   {"ipsec_state", "failed"},
                    {"keepalive_last_heard", "2026-11-29T12:00:01Z"}};
     port.counters = {{"rx_packets", 7}, {"rx_drop_ecn", 3}, {"new_one", 1}};
     Tunnel link;
@@ -51,6 +52,11 @@ TEST(Metrics, AreThoseOfAllTunnelsTogether)
         "value is always 1.\n"
         "# TYPE eoip_state gauge\n"
         "eoip_state{interface=\"e1\",bridge=\"br0\",state=\"silent\"} 1\n"
+        "# HELP eoip_ipsec_state How the tunnel's IPsec is, in the word of its "
+        "status; the value is always 1.\n"
+        "# TYPE eoip_ipsec_state gauge\n"
+        "eoip_ipsec_state{interface=\"e1\",bridge=\"br0\",state=\"failed\"} "
+        "1\n"
         "# HELP eoip_last_heard_timestamp_seconds When the other end was "
         "heard last, in seconds since 1970.\n"
         "# TYPE eoip_last_heard_timestamp_seconds gauge\n"

@@ -239,7 +239,31 @@ TEST(RouterImport, NamesWhatItLeavesOut)
         "line 3: e1: vrf is not known, and left out\n"
         "line 6: \"To Lyon, 2nd floor\" is called To-Lyon,-2nd-fl here\n");
     EXPECT_EQ(imported.tunnels[0].get("comment"), "?ber");
+    EXPECT_FALSE(imported.tunnels[0].options.contains("psk"));
     EXPECT_EQ(imported.tunnels[1].name, "To-Lyon,-2nd-fl");
+}
+
+// RouterOS: ipsec-secret
+TEST(RouterImport, TakesSecretsWhereTheyCanBe)
+{
+    const std::string text =
+        "/interface eoip add name=e1 tunnel-id=2 local-address=192.0.2.2 "
+        "ipsec-secret=\"hunter\\_2\"";
+    const Imported imported =
+        import_rsc(text, {"br0", false, "", true});
+    ASSERT_EQ(imported.tunnels.size(), 1u);
+    EXPECT_EQ(imported.tunnels[0].get("psk"), "hunter 2");
+    EXPECT_EQ(imported.notes,
+              std::vector<std::string>(
+                  {"line 1: e1 has an ipsec-secret, which is not shown, and "
+                   "becomes options:psk: see that the router has "
+                   "allow-fast-path=no"}));
+    const Imported none = import_rsc(
+        "/interface eoip add name=e1 tunnel-id=2 local-address=192.0.2.2 "
+        "ipsec-secret=\"\"",
+        {"br0", false, "", true});
+    EXPECT_FALSE(none.tunnels[0].options.contains("psk"));
+    EXPECT_TRUE(none.notes.empty());
 }
 
 TEST(RouterImport, RefusesWhatItWouldGetWrong)
@@ -410,6 +434,13 @@ TEST(Export, OfAPortOfABridge)
     EXPECT_EQ(add_line(port),
               "eoip add bridge br0 name e1 tunnel-id 5 remote 2001:db8::2 "
               "comment 'It'\\''s \"A\"' keepalive 10s,3 psk SECRET\n");
+    port.options["keepalive"] = "none";
+    EXPECT_EQ(export_routeros(port, "2001:db8::1"),
+              secret
+                  + "/interface eoipv6 add allow-fast-path=no "
+                    "comment=\"It's \\\"A\\\"\" ipsec-secret=SECRET "
+                    "!keepalive local-address=2001:db8::2 name=e1 "
+                    "remote-address=2001:db8::1 tunnel-id=5\n");
 }
 
 }  // namespace

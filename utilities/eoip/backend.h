@@ -40,6 +40,9 @@ public:
     [[nodiscard]] virtual std::string remove(const Tunnel &tunnel,
                                              bool dry_run) = 0;
 
+    // True if a tunnel on 'bridge' can have a secret.
+    [[nodiscard]] virtual bool takes_secrets(const std::string &bridge) = 0;
+
     // Lets the next poll_block() of OVS return once list() may have other
     // tunnels to show than it had the last time.
     [[nodiscard]] virtual std::string wait() = 0;

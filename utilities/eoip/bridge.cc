@@ -343,6 +343,16 @@ std::string Bridges::look(Switch &found)
     return error;
 }
 
+// Where the kernel is its datapath.
+bool Bridges::takes_secrets(const std::string &bridge)
+{
+    Switch found;
+    return look(found).empty()
+           && std::ranges::any_of(found.bridges, [&](const Bridge &one) {
+                  return one.name == bridge && one.datapath == "system";
+              });
+}
+
 std::string Bridges::wait()
 {
     eoip_ovsdb_wait(db_);

@@ -29,6 +29,7 @@ public:
     std::string change(const Tunnel &tunnel, const Options &changes,
                        bool dry_run) override;
     std::string remove(const Tunnel &tunnel, bool dry_run) override;
+    bool takes_secrets(const std::string &bridge) override;
     std::string wait() override;
 
     // Everything that the database says, for "eoip check".

@@ -15,7 +15,8 @@ constexpr Findings (*kHostChecks[])(const Facts &) = {
 };
 
 constexpr Findings (*kTunnelChecks[])(const Facts &, const Tunnel &) = {
-    check_return, check_firewall, check_mtu, check_keys, check_keepalive,
+    check_return, check_firewall,  check_mtu,
+    check_keys,   check_keepalive, check_ipsec,
 };
 
 }  // namespace

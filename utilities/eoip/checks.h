@@ -35,6 +35,7 @@ namespace eoip {
 [[nodiscard]] Findings check_keys(const Facts &facts, const Tunnel &tunnel);
 [[nodiscard]] Findings check_keepalive(const Facts &facts,
                                        const Tunnel &tunnel);
+[[nodiscard]] Findings check_ipsec(const Facts &facts, const Tunnel &tunnel);
 [[nodiscard]] Findings check_state(const Facts &facts, const Tunnel &tunnel);
 
 // The bridges that frames or packets of the tunnels go through, by name.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "eoip/options.h"
 #include "rsc.h"
 #include "values.h"
 
@@ -17,16 +18,6 @@ namespace eoip {
 namespace {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
-
-constexpr std::string_view kSecret = "SECRET";
-
-// True if 'option' holds what is not for other people's eyes.
-[[nodiscard]] bool is_secret(std::string_view option)
-{
-    return option.find("psk") != option.npos
-           || option.find("secret") != option.npos
-           || option.find("password") != option.npos;
-}
 
 [[nodiscard]] std::string secret_note(const Tunnel &tunnel)
 {
@@ -179,6 +170,9 @@ constexpr std::string_view kSecret = "SECRET";
         const auto found = tunnel.options.find(option);
         return found != tunnel.options.end() && found->second == value;
     };
+    if (tunnel.options.contains("psk")) {
+        put("allow-fast-path", "no");
+    }
     if (said("clamp_tcp_mss", "false")) {
         put("clamp-tcp-mss", "no");
     }
@@ -195,6 +189,9 @@ constexpr std::string_view kSecret = "SECRET";
     }
     if (dscp != "0") {
         put("dscp", dscp);
+    }
+    if (tunnel.options.contains("psk")) {
+        put("ipsec-secret", kSecret);
     }
     // RouterOS's default fits one of ours that does not watch the peer.
     const std::string keepalive = tunnel.get("keepalive");
@@ -238,11 +235,12 @@ std::string export_routeros(const Tunnel &tunnel, const std::string &source)
                                     "one tunnel-id; this one is none");
     }
     const std::string us = local.empty() ? source : local;
-    std::string text =
-        us.empty() ? comment_line(
+    std::string text = secret_note(tunnel);
+    if (us.empty()) {
+        text += comment_line(
             tunnel, "which address this machine has towards the router is not "
-                    "known: put it in as remote-address")
-                   : "";
+                    "known: put it in as remote-address");
+    }
     const bool ipv6 = is_ipv6(remote) || is_ipv6(us);
     text += join({"/interface ", ipv6 ? "eoipv6" : "eoip", " add",
                   routeros_properties(tunnel)});

@@ -294,13 +294,15 @@ void Importer::set_ends(Tunnel &tunnel, const Interface &interface)
 void Importer::note_rest(const Interface &interface, const std::string &name)
 {
     for (const auto &[property, value] : interface.properties) {
-        if (property == "ipsec-secret") {
-            note(
-                interface.line,
-                name
-                    + " has an ipsec-secret, which is not shown: set IPsec "
-                      "up on this machine before, and see that the router has "
-                      "allow-fast-path=no");
+        if (property == "ipsec-secret" && !value.empty()) {
+            note(interface.line,
+                 name
+                     + (side_.ipsec
+                            ? " has an ipsec-secret, which is not shown, and "
+                              "becomes options:psk: see"
+                            : " has an ipsec-secret, which is not shown: set "
+                              "IPsec up on this machine before, and see")
+                     + " that the router has allow-fast-path=no");
         } else if (property == "loop-protect") {
             if (value != "off" && value != "default") {
                 note(interface.line,
@@ -312,6 +314,7 @@ void Importer::note_rest(const Interface &interface, const std::string &name)
             continue;  // A port has none, and what exceeds it goes through.
         } else if (property != "name" && property != "mtu"
                    && property != "disabled" && property != "remote-address"
+                   && property != "ipsec-secret"
                    && property != "local-address"
                    && !contains(kOptions, property)
                    && !contains(kOfTheRouter, property)) {
@@ -348,6 +351,9 @@ void Importer::add(const Interface &interface)
     if (const std::string mtu = get("mtu");
         side_.bridge.empty() && !mtu.empty() && mtu != "auto") {
         set(tunnel, interface, "mtu", mtu);
+    }
+    if (side_.ipsec && interface.properties.contains("ipsec-secret")) {
+        set(tunnel, interface, "ipsec-secret", get("ipsec-secret"));
     }
     if (interface.unset.contains("keepalive")) {
         tunnel.options["keepalive"] = "none";

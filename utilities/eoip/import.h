@@ -19,6 +19,7 @@ struct ImportSide {
     // true, we take its place.
     bool replace = false;
     std::string peer;  // The router's address, where the file does not say.
+    bool ipsec = false;  // The bridge can have secrets.
 };
 
 struct Imported {
@@ -29,7 +30,7 @@ struct Imported {
 };
 
 // Reads all of /interface eoip and eoipv6, and nothing else.  No secret is in
-// what it returns.
+// notes and errors.
 [[nodiscard]] Imported import_rsc(std::string_view text,
                                   const ImportSide &side);
 

@@ -18,6 +18,7 @@ public:
     std::string change(const Tunnel &tunnel, const Options &changes,
                        bool dry_run) override;
     std::string remove(const Tunnel &tunnel, bool dry_run) override;
+    bool takes_secrets(const std::string &) override { return false; }
     std::string wait() override;
 
 private:

@@ -85,12 +85,6 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
     return end && !*end ? std::optional(timegm(&time)) : std::nullopt;
 }
 
-[[nodiscard]] std::string status(const Tunnel &tunnel, const char *key)
-{
-    const auto found = tunnel.status.find(key);
-    return found == tunnel.status.end() ? "" : found->second;
-}
-
 [[nodiscard]] std::string info(const Tunnel &tunnel)
 {
     std::string labels =
@@ -108,7 +102,7 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
         tunnel.heard_s
             ? std::optional(std::time(nullptr)
                             - static_cast<std::time_t>(*tunnel.heard_s))
-            : seconds_of(status(tunnel, "keepalive_last_heard"));
+            : seconds_of(tunnel.status_word("keepalive_last_heard"));
     return seconds ? sample("eoip_last_heard_timestamp_seconds", tunnel, "",
                             std::to_string(*seconds))
                    : "";
@@ -117,10 +111,18 @@ constexpr std::pair<std::string_view, std::string_view> kCounters[] = {
 [[nodiscard]] std::string state(const Tunnel &tunnel)
 {
     const std::string word =
-        tunnel.state.empty() ? status(tunnel, "state") : tunnel.state;
+        tunnel.state.empty() ? tunnel.status_word("state") : tunnel.state;
     return word.empty()
                ? ""
                : sample("eoip_state", tunnel, label("state", word), "1");
+}
+
+[[nodiscard]] std::string ipsec(const Tunnel &tunnel)
+{
+    const std::string word = tunnel.status_word("ipsec_state");
+    return word.empty() ? ""
+                        : sample("eoip_ipsec_state", tunnel,
+                                 label("state", word), "1");
 }
 
 [[nodiscard]] std::string up(const Tunnel &tunnel)
@@ -163,6 +165,10 @@ std::string metrics(std::span<const Tunnel> tunnels)
                  "How the tunnel is, in the word of its status; the value is "
                  "always 1.",
                  each(state))
+        + family("eoip_ipsec_state", "gauge",
+                 "How the tunnel's IPsec is, in the word of its status; the "
+                 "value is always 1.",
+                 each(ipsec))
         + family("eoip_last_heard_timestamp_seconds", "gauge",
                  "When the other end was heard last, in seconds since 1970.",
                  each(heard));

@@ -97,7 +97,8 @@ Transfer import_file(const Request &request, Backend &place)
         return transfer;
     }
     Imported imported =
-        import_rsc(text, {request.bridge, request.replace, request.peer});
+        import_rsc(text, {request.bridge, request.replace, request.peer,
+                          place.takes_secrets(request.bridge)});
     for (const std::string &note : imported.notes) {
         transfer.output += "# " + note + "\n";
     }

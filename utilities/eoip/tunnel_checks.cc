@@ -114,6 +114,28 @@ Findings check_keepalive(const Facts &facts, const Tunnel &tunnel)
     return {};
 }
 
+Findings check_ipsec(const Facts &facts, const Tunnel &tunnel)
+{
+    const std::string state = status_of(facts, tunnel, "ipsec_state");
+    const std::string reason = status_of(facts, tunnel, "ipsec_reason");
+    if (state == "no-daemon") {
+        return {{"ipsec",
+                 tunnel.name,
+                 "nobody negotiates keys for its psk, so that nothing passes: "
+                 "install the package openvswitch-eoip-ipsec, and see whether "
+                 "its daemon runs",
+                 {}}};
+    }
+    if (state == "negotiating" || state == "failed") {
+        return {{"ipsec",
+                 tunnel.name,
+                 "its peer has not agreed on keys, so that nothing passes"
+                     + (reason.empty() ? "" : ": " + reason),
+                 {}}};
+    }
+    return {};
+}
+
 Findings check_state(const Facts &facts, const Tunnel &tunnel)
 {
     const std::string state = state_of(facts, tunnel);

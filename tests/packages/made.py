@@ -20,7 +20,8 @@ if "--debian13" in sys.argv[1:]:
     SUITE = "trixie"
     ROOT = f"{BUILD}-debian13/tree"
     BUILD += "-debian13/build"
-PACKAGES = ("openvswitch-switch-eoip", "openvswitch-eoip-dkms", "eoip-utils")
+PACKAGES = ("openvswitch-switch-eoip", "openvswitch-eoip-dkms",
+            "openvswitch-eoip-ipsec", "eoip-utils")
 
 
 def package(name):

@@ -28,10 +28,12 @@ PLACES = ("a", "b", "host-a", "host-b", "top")
 # The pages that tests/boot/run follows.
 RUN_ON_MACHINES = ("docs/reboot.md",)
 
-# RouterOS's menus in our pages, and what may be said there.
-BRIDGE = {"/interface bridge": "protocol-mode vlan-filtering",
-          "/interface bridge port": "bridge interface pvid",
-          "/interface bridge vlan": "bridge tagged untagged vlan-ids"}
+# RouterOS's other menus in our pages, and what may be said there.
+MENUS = {"/interface bridge": "protocol-mode vlan-filtering",
+         "/interface bridge port": "bridge interface pvid",
+         "/interface bridge vlan": "bridge tagged untagged vlan-ids",
+         "/ip ipsec profile": "hash-algorithm enc-algorithm dh-group",
+         "/ip ipsec proposal": "enc-algorithms pfs-group"}
 
 
 class Block:
@@ -131,7 +133,7 @@ def check_run_elsewhere(block):
 def check_routeros(block, line):
     with open(f"{TOP}/ovsdb-schema/eoip.xml", encoding="utf-8") as file:
         properties = re.findall(r'<property name="([a-z0-9-]+)"', file.read())
-    menus = {**BRIDGE, "/interface eoip": " ".join(["name", *properties])}
+    menus = {**MENUS, "/interface eoip": " ".join(["name", *properties])}
     match = re.fullmatch(r"(/[a-z0-9 ]+?) (add|set [a-z0-9]+)((?: \S+)+)",
                          line)
     check(match and match[1] in menus,
@@ -145,10 +147,12 @@ def check_routeros(block, line):
 
 # Blocks that are.
 
-def run_page(sandbox, page):
-    """Runs what is to be run, in the page's order; returns how much."""
+def run_page(sandbox, page, before=lambda block: None):
+    """Runs what is to be run, in the page's order; returns how much.
+    before(block) is called before each block."""
     output, count = None, 0
     for block in blocks(page):
+        before(block)
         if block.runs(DATAPATH):
             output = "".join(run_block(sandbox, block, place)
                              for place in block.places)

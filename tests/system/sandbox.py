@@ -289,6 +289,14 @@ class Sandbox:
                 total[name] = total.get(name, 0) + value
         return total
 
+    def drops(self):
+        """What was dropped, {(site, name): count}; but for frames that were
+        lost while the peer's MAC address was asked for: ping() waits."""
+        return {(site, name): count for site in self.sites
+                for name, count in self.counters(site).items()
+                if count and name not in ("rx_keepalives", "rx_trimmed",
+                                          "no_neighbor")}
+
     def set_neighbour(self, site, address, mac):
         """Else the first packet may be lost while the site asks for it."""
         if DATAPATH == "netdev":

@@ -24,12 +24,6 @@ def is_fragment(packet):
             and packet[54] == 97)
 
 
-def drops(sandbox):
-    return {(site, name): value for site in sandbox.sites
-            for name, value in sandbox.counters(site).items()
-            if value and name != "rx_keepalives"}
-
-
 def test_ping_and_tcp(sandbox):
     """Both ways; full frames of 1500 bytes take fragments of IPv6."""
     sandbox.add_tunnels(addresses=ADDRESS6, key=4095)
@@ -37,7 +31,7 @@ def test_ping_and_tcp(sandbox):
     sandbox.ping("host-a", None, "-s", "1472")
     sandbox.ping("host-b", None, "-s", "1472")
     sandbox.tcp_both_ways()
-    check_equal("drops", drops(sandbox), {})
+    check_equal("drops", sandbox.drops(), {})
     check_equal("remote_ip shown", sandbox.shown("a")["tunnels"][0]
                 ["remote_ip"], ADDRESS6["b"])
 

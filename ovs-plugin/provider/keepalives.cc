@@ -19,6 +19,7 @@
 
 #include "changed_netdevs.h"
 #include "keepalive_sender.h"
+#include "link_log.h"
 #include "noted_tunnels.h"
 #include "state_report.h"
 #include "tunnel.h"
@@ -131,7 +132,10 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
     state.state = now_is;
     if (state.link_is_up.exchange(link) != link) {
         state.resets++;
-        log_link(tunnel->name, state_report(tunnel, now_is, state.path), link);
+        const std::string reason =
+            state_report(tunnel, now_is, state.path).reason;
+        link_log(tunnel->name.c_str(), link,
+                 reason.empty() ? state_name(now_is) : reason.c_str());
     }
     if (state.netdev) {
         changed->add(state.netdev);

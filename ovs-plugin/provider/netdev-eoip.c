@@ -15,6 +15,7 @@
 #include "headers.h"
 #include "ipsec_ports.h"
 #include "keepalive_frame.h"
+#include "link_log.h"
 #include "odp-util.h"
 #include "netdev-vport.h"
 #include "openvswitch/poll-loop.h"
@@ -329,6 +330,7 @@ complete_class(struct netdev_class *class)
     class->build_header = headers_build;
     class->push_header = push_header;
     class->pop_header = pop_header;
+    link_log_init();
     eoip_report_init();
     ipsec_ports_init();
 }

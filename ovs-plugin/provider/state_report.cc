@@ -5,8 +5,6 @@
 #include "keepalives.h"
 #include "tunnel.h"
 
-#include "log.h"
-
 namespace eoip {
 namespace {
 
@@ -121,18 +119,6 @@ StateReport state_report(const eoip_tunnel *tunnel)
     const KeepaliveReport report = keepalive_report(tunnel);
 
     return state_report(tunnel, report.state, report.path);
-}
-
-void log_link(const std::string &name, const StateReport &report, bool is_up)
-{
-    const std::string why =
-        report.reason.empty() ? state_name(report.state) : report.reason;
-
-    if (is_up) {
-        VLOG_INFO("%s: the link is up: %s", name.c_str(), why.c_str());
-    } else {
-        VLOG_WARN("%s: the link is down: %s", name.c_str(), why.c_str());
-    }
 }
 
 }  // namespace eoip

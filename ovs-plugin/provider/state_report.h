@@ -31,9 +31,6 @@ struct StateReport {
 [[nodiscard]] StateReport state_report(const eoip_tunnel *tunnel, State state,
                                        const eoip_path &path);
 
-// Writes to the log that the tunnel 'name' has its link up now, or down.
-void log_link(const std::string &name, const StateReport &report, bool is_up);
-
 }  // namespace eoip
 
 #endif  // EOIP_STATE_REPORT_H

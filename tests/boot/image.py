@@ -25,7 +25,7 @@ SIZE = "1200M"
 # To reach the disk, and what the machine loads by itself afterwards.
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")
 MODULES = (*FIRST_MODULES, "virtio_net", "openvswitch", "tun", "nf_tables",
-           "nft_ct", "sch_fq_codel")
+           "nft_ct", "sch_fq_codel", "xfrm_user", "esp4")
 
 # Takes its time, and has nothing to do with networks.
 MASKED = ("e2scrub_reap.service", "systemd-logind.service",
@@ -80,6 +80,10 @@ MANAGERS = {
 }
 
 
+# Machine: packages of ours that it has besides.
+OURS = {"ifupdown-kernel": ("openvswitch-eoip-ipsec",)}
+
+
 def packages():
     """Ours, made anew if anything of them is newer."""
     build = kernel.BUILD
@@ -91,7 +95,9 @@ def packages():
             map(os.path.getmtime, sources)):
         tree.must("make", "-s", "-C", str(build), "deb", timeout=240,
                   env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym"})
-    return [path for name in ("openvswitch-switch-eoip", "eoip-utils")
+    return [path for name in ("openvswitch-switch-eoip", "eoip-utils",
+                              *{name for names in OURS.values()
+                                for name in names})
             for path in glob.glob(f"{build}/deb/{name}_*.deb")]
 
 
@@ -127,7 +133,8 @@ class Base:
         for path in debs:
             shutil.copy(path, self.tree / "root")
         in_tree(self.tree, "bash", "-c", "cd /root && apt-get install -y "
-                "--no-install-recommends ./*.deb && rm *.deb", timeout=300)
+                "--no-install-recommends ./openvswitch-switch-eoip_*.deb "
+                "./eoip-utils_*.deb", timeout=300)
         self.add_modules()
         write(self.tree, "/etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
         write(self.tree, "/etc/hostname", "switch\n")
@@ -172,25 +179,30 @@ def make_disk(base, name, home):
     machine's name begins with is its manager."""
     done = tree.run("unshare", "--mount", "--propagation", "private",
                     sys.executable, __file__, str(base.folder),
-                    name.partition("-")[0], str(home), timeout=300)
+                    name, str(home), timeout=300)
     tree.check(done.returncode == 0, f"no disk for {name}: "
                f"{(done.stderr or done.stdout)[-800:]}")
 
 
-def fill_disk(folder, manager, home):
+def fill_disk(folder, name, home):
+    manager = name.partition("-")[0]
     more, enabled, file = MANAGERS[manager]
     layer, root = f"{home}/layer", f"{home}/root"
     for path in layer, root:
         os.mkdir(path)
     tree.must("mount", "-t", "tmpfs", "tmpfs", layer)
-    for name in "upper", "work":
-        os.mkdir(f"{layer}/{name}")
+    for part in "upper", "work":
+        os.mkdir(f"{layer}/{part}")
     tree.must("mount", "-t", "overlay", "overlay", root, "-o",
               f"lowerdir={folder}/tree,upperdir={layer}/upper,"
               f"workdir={layer}/work")
-    if more:
+    ours = [f"/root/{path.name}" for package in OURS.get(name, ())
+            for path in pathlib.Path(root, "root").glob(f"{package}_*.deb")]
+    if more or ours:
         in_tree(root, "apt-get", "install", "-y", "--no-install-recommends",
-                *more, timeout=240)
+                *more, *ours, timeout=240)
+    for path in pathlib.Path(root, "root").glob("*.deb"):
+        path.unlink()
     if not manager.startswith("ifupdown"):
         # Debian's default, which has the loopback device alone.
         write(root, "/etc/network/interfaces", INTERFACES.partition(

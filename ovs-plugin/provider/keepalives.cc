@@ -24,6 +24,7 @@
 #include "state_report.h"
 #include "tunnel.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -32,7 +33,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
 
 #include "util.h"
 #include <config.h>
@@ -116,7 +116,6 @@ void settle(eoip_tunnel *tunnel, Keepalive::State before)
     const Signs signs = signs_of(tunnel);
     const State now_is = judge(signs, machine, now());
     const bool link = link_is_up(signs, machine);
-
     const bool eager = now_is == State::waiting || now_is == State::silent
                        || now_is == State::no_neighbour;
 
@@ -169,8 +168,7 @@ void take_noted()
 
 // What became of a keepalive: 'not_sent' tells why it was not sent, or is
 // empty.
-void done(eoip_tunnel *tunnel, std::string_view not_sent,
-          bool no_neighbour)
+void done(eoip_tunnel *tunnel, std::string_view not_sent, bool no_neighbour)
 {
     const std::lock_guard lock(mutex);
     KeepaliveState &state = tunnel->keepalive;
